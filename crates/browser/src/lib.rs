@@ -1,0 +1,1 @@
+//! The wasm-bindgen face for browsers and JavaScript workers: conversions only.

@@ -1,0 +1,2 @@
+//! The `flagstone` binary: every arrow of the loop as a command.
+fn main() {}

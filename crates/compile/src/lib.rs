@@ -1,0 +1,1 @@
+//! Authored definition -> diagnostics and snapshot.

@@ -1,0 +1,1 @@
+//! The WASI component over wit/: conversions only, no imports.

@@ -1,0 +1,1 @@
+//! (snapshot, context, now) -> decision, reason, exposure, trace; pure.

@@ -1,0 +1,1 @@
+//! Exposures, outcomes, pseudonyms, batches; where privacy is enforced.

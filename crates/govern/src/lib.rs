@@ -1,0 +1,1 @@
+//! The control plane: store, ledger, stages, pulse, HTTP API, dashboard.

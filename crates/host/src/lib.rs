@@ -1,0 +1,1 @@
+//! The native harness: sync, last-known-good store, wasmtime engine, spool and report.

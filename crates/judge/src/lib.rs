@@ -1,0 +1,1 @@
+//! Evidence -> statistics -> verdict; pure, time is an argument.

@@ -1,0 +1,1 @@
+//! Sealed files: statements, trust root, thresholds, freshness.

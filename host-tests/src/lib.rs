@@ -1,0 +1,1 @@
+//! Embedders, conformance runners, budgets, architecture test.
