@@ -1,0 +1,32 @@
+//! The numbers that are nobody's opinion in a plan, each with its reason.
+
+/// Parts that make a whole share or probability.
+pub const SHARE_TOTAL: u32 = 1_000_000_000;
+
+/// Default chance of a false rollback per rollout.
+pub const DEFAULT_ALPHA: f64 = 0.05;
+
+/// Default seconds after which silence is staleness: the default lease of a pulse during a watch.
+pub const DEFAULT_STALENESS: u64 = 900;
+
+/// A log e-value must exceed its threshold by more than this. Native and wasm agree to the last bit, but another
+/// implementation that sums in another order may not; nothing closer than this is decided. Ties hold.
+pub const LOG_SLACK: f64 = 1e-9;
+
+/// Sample-ratio alarm: E >= 1000, a false alarm in at most one rollout of a thousand.
+pub const SAMPLE_RATIO_ALARM: f64 = 1000.0;
+
+/// Concentrations of the sample-ratio prior; E is averaged over them. 100 sees gross faults within a few hundred
+/// units, 1e6 sees subtle skew in millions.
+pub const SAMPLE_RATIO_CONCENTRATIONS: [f64; 3] = [1e2, 1e4, 1e6];
+
+/// Units seen in both arms are left out of the evidence. When they are more than this share of all exposed units,
+/// what is left is no longer what was randomised, and the evidence is invalid.
+pub const MULTI_EXPOSURE_SHARE: f64 = 0.01;
+
+/// Fewer doubly exposed units than this never make evidence invalid, whatever their share.
+pub const MULTI_EXPOSURE_UNITS: u64 = 10;
+
+/// Above this share of bad units in the control arm the judge warns: a ratio of units approaches 1 when nearly
+/// everybody is bad sooner or later, so it can show neither harm nor its absence.
+pub const SATURATED_SHARE: f64 = 0.5;
