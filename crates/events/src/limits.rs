@@ -4,8 +4,12 @@
 pub const MAX_BATCH_EVENTS: usize = 1_000;
 /// Bytes of one batch as JSON text. Proxies commonly refuse bodies above 1 MiB.
 pub const MAX_BATCH_BYTES: usize = 1_048_576;
-/// Bytes of one event as JSON text, so that any single event fits into any batch and any spool record.
+/// Bytes of one event as JSON text, so that any single event fits into any batch and any spool record. Follows from
+/// the caps below: it is never the one that is met.
 pub const MAX_EVENT_BYTES: usize = 16_384;
+/// Bytes of all names and slice values of one outcome together. Escaped (each byte at most doubled) and with
+/// the longest numbers this stays below [`MAX_EVENT_BYTES`].
+pub const MAX_OUTCOME_TEXT_BYTES: usize = 6_000;
 /// Bytes of a name: a flag key, a variant, an outcome, a measure, a slice, a reason, an instance.
 pub const MAX_NAME_BYTES: usize = 256;
 /// Bytes of a slice value. Slices are coarse (a language, an intent), never prose.

@@ -106,6 +106,12 @@ impl Outcome {
             check_text("slice name", name, limits::MAX_NAME_BYTES)?;
             check_text("slice value", value, limits::MAX_SLICE_VALUE_BYTES)?;
         }
+        let names = self.measures.keys().chain(self.booleans.keys()).chain(self.slices.keys());
+        let size: usize = names.chain(self.slices.values()).map(String::len).sum();
+        let limit = limits::MAX_OUTCOME_TEXT_BYTES;
+        if size > limit {
+            return Err(EventError::TooLarge { what: "names and slice values", size, limit });
+        }
         Ok(())
     }
 }
