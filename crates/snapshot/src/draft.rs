@@ -51,6 +51,27 @@ pub struct DraftFlag {
     pub broken: Option<FlagError>,
 }
 
+impl DraftFlag {
+    /// An enabled flag without variants, rules or plan, to fill in.
+    #[must_use]
+    pub fn new(key: &str, kind: FlagKind) -> Self {
+        Self {
+            key: key.into(),
+            kind,
+            enabled: true,
+            variants: Vec::new(),
+            default_variant: None,
+            baseline: None,
+            on_expiry: OnExpiry::Hold,
+            client: false,
+            metadata: None,
+            targeting: None,
+            plan: None,
+            broken: None,
+        }
+    }
+}
+
 /// One variant: a name and a JSON value.
 #[derive(Debug, Clone, PartialEq)]
 pub struct DraftVariant {

@@ -207,6 +207,15 @@ impl<'a> Value<'a> {
         Value::read(bytes).map(|(value, _)| value).ok_or(ValueError::Truncated)
     }
 
+    /// Checks that a value stands at the start of `bytes`, whatever follows, and returns it.
+    ///
+    /// # Errors
+    /// As [`Value::validate`], without [`ValueError::Trailing`].
+    pub fn validate_prefix(bytes: &'a [u8]) -> Result<Value<'a>, ValueError> {
+        check(bytes, 0)?;
+        Value::read(bytes).map(|(value, _)| value).ok_or(ValueError::Truncated)
+    }
+
     /// Writes a JSON value in this encoding, object keys sorted, of repeated keys the last.
     pub fn write(json: &Json, out: &mut Vec<u8>) {
         match json {
@@ -228,7 +237,7 @@ impl<'a> Value<'a> {
                 out.push(6);
                 write_text(value, out);
             }
-            Json::List(elements) => write_members(7, elements, out, |element, out| Value::write(element, out)),
+            Json::List(elements) => write_members(7, elements, out, Value::write),
             Json::Object(members) => {
                 let mut sorted: Vec<(usize, &(alloc::string::String, Json))> =
                     members.iter().enumerate().collect();
