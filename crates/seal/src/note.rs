@@ -1,0 +1,105 @@
+//! C2SP signed notes: text, an empty line, signature lines. The same reader serves statements of all kinds and,
+//! later, log checkpoints. Format: c2sp.org/signed-note, version 1.
+
+#[cfg(feature = "sign")]
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use crate::error::SealError;
+use crate::key::is_name;
+use crate::limits;
+use crate::text::decode_base64;
+#[cfg(feature = "sign")]
+use crate::text::encode_base64;
+
+/// What a signature line begins with: an em dash and a space.
+const DASH: &str = "\u{2014} ";
+
+/// A signed note, taken apart. Nothing is verified yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Note<'a> {
+    text: &'a str,
+    signatures: Vec<NoteSignature<'a>>,
+}
+
+/// One signature line, `— <name> <base64(key id || signature)>`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NoteSignature<'a> {
+    /// The signer's name, as the line claims. It is not among the signed bytes.
+    pub name: &'a str,
+    /// The key id, as the line claims.
+    pub id: [u8; 4],
+    /// The signature; 64 bytes for Ed25519, other lengths for algorithms not known here.
+    pub signature: Vec<u8>,
+}
+
+impl<'a> Note<'a> {
+    /// Take a note of at most `limit` bytes apart.
+    ///
+    /// # Errors
+    /// [`SealError::NoteTooLong`], [`SealError::BadNote`], [`SealError::BadSignatureLine`],
+    /// [`SealError::TooManySignatures`].
+    pub fn parse(bytes: &'a [u8], limit: usize) -> Result<Self, SealError> {
+        if bytes.len() > limit {
+            return Err(SealError::NoteTooLong { length: as_u64(bytes.len()), limit: as_u64(limit) });
+        }
+        // All ASCII control characters but LF; what else a statement may hold is its own reader's business.
+        if bytes.iter().any(|byte| *byte < 0x20 && *byte != b'\n') {
+            return Err(SealError::BadNote);
+        }
+        let all = core::str::from_utf8(bytes).map_err(|_| SealError::BadNote)?;
+        let split = all.rfind("\n\n").and_then(|at| all.split_at_checked(at.checked_add(1)?));
+        let (text, block) = split.ok_or(SealError::BadNote)?;
+        let block = block.strip_prefix('\n').and_then(|block| block.strip_suffix('\n'));
+        let block = block.ok_or(SealError::BadNote)?;
+        let mut signatures = Vec::new();
+        for line in block.split('\n') {
+            if signatures.len() >= limits::MAX_SIGNATURES {
+                return Err(SealError::TooManySignatures);
+            }
+            signatures.push(NoteSignature::parse(line).ok_or(SealError::BadSignatureLine)?);
+        }
+        Ok(Self { text, signatures })
+    }
+
+    /// The signed text, with its final LF.
+    #[must_use]
+    pub const fn text(&self) -> &'a str {
+        self.text
+    }
+
+    /// The signature lines, in order.
+    #[must_use]
+    pub fn signatures(&self) -> &[NoteSignature<'a>] {
+        &self.signatures
+    }
+}
+
+impl<'a> NoteSignature<'a> {
+    fn parse(line: &'a str) -> Option<Self> {
+        let (name, signature) = line.strip_prefix(DASH)?.split_once(' ')?;
+        let bytes = decode_base64(signature)?;
+        let (id, signature) = bytes.split_first_chunk::<4>()?;
+        if signature.is_empty() || !is_name(name) {
+            return None;
+        }
+        Some(Self { name, id: *id, signature: signature.into() })
+    }
+}
+
+/// Append a signature line.
+#[cfg(feature = "sign")]
+pub(crate) fn push_signature(out: &mut String, name: &str, id: [u8; 4], signature: &[u8]) {
+    let mut bytes = Vec::with_capacity(signature.len().saturating_add(4));
+    bytes.extend_from_slice(&id);
+    bytes.extend_from_slice(signature);
+    out.push_str(DASH);
+    out.push_str(name);
+    out.push(' ');
+    out.push_str(&encode_base64(&bytes));
+    out.push('\n');
+}
+
+fn as_u64(length: usize) -> u64 {
+    u64::try_from(length).unwrap_or(u64::MAX)
+}

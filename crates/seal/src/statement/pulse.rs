@@ -1,0 +1,152 @@
+//! `flagstone/pulse@v1`: which snapshot is current, how far its rollouts have come, what is halted. Signed by
+//! one online key, alive for minutes. It can only narrow what release keys have signed.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use super::Form;
+use super::lines::{Lines, push_field, push_number};
+use crate::error::SealError;
+use crate::limits;
+use crate::policy::Mark;
+use crate::text::{
+    decode_decimal, decode_digest, encode_base64, is_audience, is_environment, is_flag_key, push_decimal,
+    sha256,
+};
+
+/// What the governor says, minute by minute.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PulseStatement {
+    /// Who may use it, as in the snapshot.
+    pub audience: String,
+    /// `production`, `staging` …
+    pub environment: String,
+    /// The pulse's own rising number.
+    pub number: u64,
+    /// Unix seconds.
+    pub issued: u64,
+    /// Unix seconds: the end of the exposure lease; at most [`limits::MAX_PULSE_LIFETIME`] after `issued`.
+    pub expires: u64,
+    /// The current snapshot.
+    pub snapshot: Mark,
+    /// The open stage (an index into the rollout plan) of flags with a plan, ascending by flag key. A stage
+    /// above the plan's signed ceiling means the ceiling.
+    pub stages: Vec<(String, u8)>,
+    /// Flags forced to the safe variant that the snapshot declares, ascending by flag key.
+    pub halts: Vec<String>,
+}
+
+impl PulseStatement {
+    /// Read a statement text (without signatures). Nothing is verified.
+    ///
+    /// # Errors
+    /// [`SealError::WrongKind`] or [`SealError::BadStatement`] with the line.
+    pub fn parse(text: &str) -> Result<Self, SealError> {
+        super::parse(text)
+    }
+
+    /// The one text of this statement. `stages` and `halts` must be sorted, as `seal_pulse` does.
+    #[must_use]
+    pub fn to_text(&self) -> String {
+        self.text()
+    }
+
+    /// SHA-256 of the text.
+    #[must_use]
+    pub fn digest(&self) -> [u8; 32] {
+        sha256(self.text().as_bytes())
+    }
+
+    /// The open stage of `flag`, if the pulse has a line for it.
+    #[must_use]
+    pub fn stage(&self, flag: &str) -> Option<u8> {
+        let at = self.stages.binary_search_by(|(key, _)| key.as_str().cmp(flag)).ok()?;
+        self.stages.get(at).map(|(_, stage)| *stage)
+    }
+
+    /// Whether the pulse halts `flag`.
+    #[must_use]
+    pub fn halted(&self, flag: &str) -> bool {
+        self.halts.binary_search_by(|key| key.as_str().cmp(flag)).is_ok()
+    }
+}
+
+impl Form for PulseStatement {
+    const KIND: &'static str = "flagstone/pulse@v1";
+    const MAX_LIFETIME: u64 = limits::MAX_PULSE_LIFETIME;
+    const MAX_BYTES: usize = limits::MAX_PULSE_BYTES;
+
+    fn read(lines: &mut Lines<'_>) -> Result<Self, SealError> {
+        let mut pulse = Self {
+            audience: lines.text("audience", is_audience)?,
+            environment: lines.text("environment", is_environment)?,
+            number: lines.number("pulse")?,
+            issued: lines.number("issued")?,
+            expires: lines.number("expires")?,
+            snapshot: {
+                let value = lines.field("snapshot")?;
+                lines.checked(read_mark(value))?
+            },
+            stages: Vec::new(),
+            halts: Vec::new(),
+        };
+        while let Some(value) = lines.optional("stage") {
+            let (stage, flag) = lines.checked(value.split_once(' '))?;
+            let stage = decode_decimal(stage).and_then(|stage| u8::try_from(stage).ok());
+            let stage = lines.checked(stage)?;
+            let rises = pulse.stages.last().is_none_or(|(last, _)| last.as_str() < flag);
+            if !rises || !is_flag_key(flag) || pulse.stages.len() >= limits::MAX_PULSE_LINES {
+                return Err(lines.bad());
+            }
+            pulse.stages.push((flag.into(), stage));
+        }
+        while let Some(flag) = lines.optional("halt") {
+            let rises = pulse.halts.last().is_none_or(|last| last.as_str() < flag);
+            if !rises || !is_flag_key(flag) || pulse.halts.len() >= limits::MAX_PULSE_LINES {
+                return Err(lines.bad());
+            }
+            pulse.halts.push(flag.into());
+        }
+        Ok(pulse)
+    }
+
+    fn print(&self, out: &mut String) {
+        push_field(out, "audience", &self.audience);
+        push_field(out, "environment", &self.environment);
+        push_number(out, "pulse", self.number);
+        push_number(out, "issued", self.issued);
+        push_number(out, "expires", self.expires);
+        out.push_str("snapshot ");
+        push_decimal(out, self.snapshot.epoch);
+        out.push(' ');
+        push_decimal(out, self.snapshot.sequence);
+        out.push(' ');
+        out.push_str(&encode_base64(&self.snapshot.digest));
+        out.push('\n');
+        for (flag, stage) in &self.stages {
+            out.push_str("stage ");
+            push_decimal(out, u64::from(*stage));
+            out.push(' ');
+            out.push_str(flag);
+            out.push('\n');
+        }
+        for flag in &self.halts {
+            push_field(out, "halt", flag);
+        }
+    }
+
+    fn period(&self) -> (u64, u64) {
+        (self.issued, self.expires)
+    }
+}
+
+/// `<epoch> <sequence> <base64 digest>`
+fn read_mark(value: &str) -> Option<Mark> {
+    let (epoch, rest) = value.split_once(' ')?;
+    let (sequence, digest) = rest.split_once(' ')?;
+    Some(Mark {
+        epoch: decode_decimal(epoch)?,
+        sequence: decode_decimal(sequence)?,
+        digest: decode_digest(digest)?,
+    })
+}
