@@ -1,0 +1,117 @@
+//! The definition, typed: what the author said, before it is laid out for the engine.
+//!
+//! Every type serialises (as camelCase JSON) for `--json`, dashboards and ledgers. Names that refer to
+//! something else are [`Spanned`]: they read as the text itself and remember their place.
+//! Shares and weights are parts of [`flagstone_snapshot::SHARE_TOTAL`]; durations are whole seconds;
+//! thresholds are whole millionths ("micros").
+
+mod flag;
+mod metric;
+mod rollout;
+
+use serde::{Serialize, Serializer};
+
+pub use flag::{Flag, State, Variant};
+pub use metric::{Audit, BadTest, Better, Bound, Measure, Metric};
+pub use rollout::{
+    Admission, Fairness, Guardrail, Need, NotWorseBy, Role, Rollout, Stage, Success, Watch, Who,
+};
+
+use crate::span::Spanned;
+use crate::tree::{Member, Node};
+
+/// A whole definition.
+#[derive(Debug, Clone, PartialEq, Default, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Definition {
+    /// The flag set's metadata.
+    pub metadata: Metadata,
+    /// `$evaluators`: rules to be shared by `$ref`.
+    pub evaluators: Vec<Evaluator>,
+    /// Named conditions.
+    pub segments: Vec<Segment>,
+    /// What a behaviour may be allowed to read.
+    pub data_domains: Vec<Spanned<String>>,
+    /// Low-cardinality dimensions that outcomes carry.
+    pub slices: Vec<Slice>,
+    /// What is measured.
+    pub metrics: Vec<Metric>,
+    /// The flags, in the author's order.
+    pub flags: Vec<Flag>,
+}
+
+impl Definition {
+    /// The flag of that key.
+    #[must_use]
+    pub fn flag(&self, key: &str) -> Option<&Flag> {
+        self.flags.iter().find(|flag| flag.key == *key)
+    }
+
+    /// The metric of that name.
+    #[must_use]
+    pub fn metric(&self, name: &str) -> Option<&Metric> {
+        self.metrics.iter().find(|metric| metric.name == *name)
+    }
+
+    /// The segment of that name.
+    #[must_use]
+    pub fn segment(&self, name: &str) -> Option<&Segment> {
+        self.segments.iter().find(|segment| segment.name == *name)
+    }
+
+    /// The shared rule of that name.
+    #[must_use]
+    pub fn evaluator(&self, name: &str) -> Option<&Evaluator> {
+        self.evaluators.iter().find(|evaluator| evaluator.name == *name)
+    }
+}
+
+/// `metadata` of a flag or of the set: names and booleans, strings or numbers.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Metadata(pub Vec<Member>);
+
+impl Metadata {
+    /// The text of one entry, none when it is missing or is no string.
+    #[must_use]
+    pub fn text(&self, key: &str) -> Option<&str> {
+        self.0.iter().find(|member| member.key == *key)?.value.as_text()
+    }
+}
+
+impl Serialize for Metadata {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        crate::tree::members_as_map(&self.0, serializer)
+    }
+}
+
+/// A rule under `$evaluators`.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Evaluator {
+    /// What `$ref` calls it.
+    pub name: Spanned<String>,
+    /// JsonLogic.
+    pub rule: Node,
+}
+
+/// A named condition over the context: excluded units are out, included units are in, `when` decides the
+/// rest.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Segment {
+    /// Its name.
+    pub name: Spanned<String>,
+    /// JsonLogic; without it nobody but the included is in.
+    pub when: Option<Node>,
+    /// Targeting keys that are in.
+    pub include: Vec<String>,
+    /// Targeting keys that are out, whatever else holds.
+    pub exclude: Vec<String>,
+}
+
+/// A dimension of outcomes with its few values.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Slice {
+    /// Its name.
+    pub name: Spanned<String>,
+    /// The values it may take.
+    pub values: Vec<String>,
+}
