@@ -1,2 +1,117 @@
-//! Builds the wasm artefacts, packages, runs the whole check.
-fn main() {}
+//! `cargo xtask`: builds the wasm artefacts, runs the demo, the conformance suites and the whole check.
+//!
+//! It depends on no crate of ours, so that it can build and test them all. Progress goes to standard error,
+//! results to standard output; with `--json` the last line of standard output is one JSON object.
+
+mod artefacts;
+#[cfg(feature = "browser")]
+mod bind;
+mod browser;
+mod check;
+mod pass;
+mod places;
+mod run;
+mod setup;
+mod sizes;
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::places::Places;
+
+/// Builds, checks and shows Flagstone.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", max_term_width = 110)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Builds target/guest/flagstone.component.wasm and flagstone.core.wasm, with --browser the browser build too.
+    #[command(after_help = "Examples:\n  cargo xtask build\n  cargo xtask build --browser")]
+    Build {
+        /// Also build target/guest/browser/ (wasm-bindgen; the first time it builds that tool, 1-2 minutes).
+        #[arg(long)]
+        browser: bool,
+    },
+    /// Measures each artefact (raw, gzip, brotli 11, imports) against host-tests/budgets.toml; fails when over.
+    #[command(after_help = "Examples:\n  cargo xtask sizes\n  cargo xtask sizes --json | tail -1")]
+    Sizes {
+        /// End with one line holding one JSON object.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Runs the whole check: format, lints, artefacts, all tests, the browser page, sizes. Installs what is
+    /// lacking (rustup targets, Debian's chromium, npm packages) and says so.
+    #[command(
+        after_help = "Examples:\n  cargo xtask test\n\nThe last line is `N passed, N failed`, one step counting one."
+    )]
+    Test,
+    /// Builds the component and runs the real system on examples/assistant; further arguments are passed on.
+    #[command(
+        after_help = "Examples:\n  cargo xtask demo\n  cargo xtask demo --headless --json\n  cargo xtask demo --headless --seed 7\n\nThe exit code is the demo's own."
+    )]
+    Demo {
+        /// Arguments for `assistant demo`.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
+    },
+    /// Runs the conformance suites of other systems against the engine.
+    #[command(
+        after_help = "Examples:\n  cargo xtask conformance\n  cargo xtask conformance --data ../shared/conformance --json"
+    )]
+    Conformance {
+        /// Arguments for the runner (`--data DIR`, `--json`).
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
+    },
+    /// The wasm-bindgen step of `build --browser`; needs the feature `browser`.
+    #[command(hide = true)]
+    Bind {
+        /// The module that cargo built.
+        input: PathBuf,
+        /// Where the JavaScript and the module go.
+        output: PathBuf,
+    },
+}
+
+fn main() -> ExitCode {
+    let places = Places::find();
+    let result = match Arguments::parse().command {
+        Command::Build { browser } => build(&places, browser).map(|()| ExitCode::SUCCESS),
+        Command::Sizes { json } => sizes::report(&places, json),
+        Command::Test => check::everything(&places),
+        Command::Demo { arguments } => pass::demo(&places, &arguments),
+        Command::Conformance { arguments } => pass::conformance(&places, &arguments),
+        Command::Bind { input, output } => bind_step(&input, &output).map(|()| ExitCode::SUCCESS),
+    };
+    result.unwrap_or_else(|error| {
+        eprintln!("error: {error:#}");
+        ExitCode::FAILURE
+    })
+}
+
+fn build(places: &Places, with_browser: bool) -> anyhow::Result<()> {
+    artefacts::component(places)?;
+    if with_browser {
+        browser::build(places)?;
+    }
+    Ok(())
+}
+
+#[cfg(feature = "browser")]
+fn bind_step(input: &std::path::Path, output: &std::path::Path) -> anyhow::Result<()> {
+    bind::bind(input, output)
+}
+
+#[cfg(not(feature = "browser"))]
+fn bind_step(_: &std::path::Path, _: &std::path::Path) -> anyhow::Result<()> {
+    anyhow::bail!(
+        "this xtask was built without the feature `browser`\nhint: `cargo xtask build --browser` builds it with it"
+    )
+}

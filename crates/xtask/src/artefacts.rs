@@ -1,0 +1,100 @@
+//! The engine as a component and as a core module.
+//!
+//! Plain cargo builds the cdylib for wasm32-unknown-unknown; the wit-component crate wraps it. The result
+//! must import nothing at all, which is checked here at every build.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+
+use crate::places::Places;
+use crate::run::{cargo, output, say, write_if_new};
+use crate::{setup, sizes};
+
+/// The target that brings no WASI imports with it.
+pub(crate) const TARGET: &str = "wasm32-unknown-unknown";
+
+/// Builds `flagstone.component.wasm` and `flagstone.core.wasm`; files that would not change are left alone.
+pub(crate) fn component(places: &Places) -> Result<()> {
+    setup::target(places, TARGET)?;
+    say("building the engine (profile guest)");
+    let built = guest(places, "flagstone-component", "guest")?;
+    let module = std::fs::read(&built).with_context(|| format!("cannot read `{}`", built.display()))?;
+    let encoded = wit_component::ComponentEncoder::default()
+        .module(&module)
+        .context("the module's component type cannot be read")?
+        .validate(true)
+        .encode()
+        .context("the module cannot be made a component")?;
+    let imports = sizes::imports(&encoded)?;
+    if !imports.is_empty() {
+        bail!("the component imports `{}`; it must import nothing", imports.join("`, `"));
+    }
+    for (path, bytes) in [(places.component(), encoded), (places.core(), without_custom_sections(&module)?)] {
+        let wrote = write_if_new(&path, &bytes)?;
+        let shown = path.strip_prefix(&places.root).unwrap_or(&path).display();
+        say(&format!("{shown}: {} bytes{}", bytes.len(), if wrote { "" } else { ", up to date" }));
+    }
+    Ok(())
+}
+
+/// Builds one of our crates for the guest target and returns the wasm file that cargo names.
+pub(crate) fn guest(places: &Places, package: &str, profile: &str) -> Result<PathBuf> {
+    let mut command = cargo(places);
+    command.args(["build", "--package", package, "--profile", profile, "--target", TARGET]);
+    command.arg("--message-format=json-render-diagnostics");
+    command.env("CARGO_ENCODED_RUSTFLAGS", flags(places));
+    let messages = output(&mut command)?;
+    let name = package.replace('-', "_");
+    messages
+        .lines()
+        .filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok())
+        .filter(|message| message["reason"] == "compiler-artifact" && message["target"]["name"] == name.as_str())
+        .filter_map(|message| message["filenames"].as_array().cloned())
+        .flatten()
+        .filter_map(|file| file.as_str().map(PathBuf::from))
+        .find(|file| file.extension().is_some_and(|end| end == "wasm"))
+        .with_context(|| format!("cargo named no wasm file for `{package}`"))
+}
+
+/// A stack of 64 KiB (it lies first in memory, so that an overflow traps), and no paths of this machine in
+/// the result: the same source gives the same bytes anywhere.
+fn flags(places: &Places) -> OsString {
+    let mut flags = OsString::from("-Clink-arg=-zstack-size=65536");
+    let mut remap = |from: &Path, to: &str| {
+        flags.push("\u{1f}--remap-path-prefix=");
+        flags.push(from);
+        flags.push("=");
+        flags.push(to);
+    };
+    remap(&places.root, "flagstone");
+    let home = |name: &str, folder: &str| {
+        let set = std::env::var_os(name).map(PathBuf::from);
+        set.or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(folder)))
+    };
+    for (folder, name) in [(home("CARGO_HOME", ".cargo"), "cargo"), (home("RUSTUP_HOME", ".rustup"), "rustup")] {
+        if let Some(folder) = folder {
+            remap(&folder, name);
+        }
+    }
+    flags
+}
+
+/// A core module without its custom sections: names, producers, and the component type that only the
+/// encoder reads.
+fn without_custom_sections(module: &[u8]) -> Result<Vec<u8>> {
+    let (header, mut rest) = module.split_at_checked(8).context("the module has no header")?;
+    let mut kept = header.to_vec();
+    while let Some(&id) = rest.first() {
+        let mut reader = wasmparser::BinaryReader::new(rest.get(1..).unwrap_or_default(), 0);
+        let length = reader.read_var_u32()? as usize;
+        let end = 1 + reader.current_position() + length;
+        let (section, after) = rest.split_at_checked(end).context("the module ends inside a section")?;
+        if id != 0 {
+            kept.extend_from_slice(section);
+        }
+        rest = after;
+    }
+    Ok(kept)
+}

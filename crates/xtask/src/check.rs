@@ -1,0 +1,96 @@
+//! The whole check, step by step; every step runs even when one before it failed.
+
+use std::process::{Command, ExitCode};
+use std::time::Instant;
+
+use anyhow::{Result, bail};
+
+use crate::places::Places;
+use crate::run::{cargo, succeed, which};
+use crate::{artefacts, browser, setup, sizes};
+
+type Step = (&'static str, fn(&Places) -> Result<()>);
+
+const STEPS: [Step; 7] = [
+    ("toolchain", toolchain),
+    ("format", format),
+    ("lints", lints),
+    ("artefacts", build),
+    ("tests", tests),
+    ("browser page", page),
+    ("sizes", weigh),
+];
+
+/// Runs every step and closes with `N passed, N failed`.
+pub(crate) fn everything(places: &Places) -> Result<ExitCode> {
+    let mut failed = Vec::new();
+    let begin = Instant::now();
+    for (number, (name, step)) in STEPS.iter().enumerate() {
+        println!("\n== {}/{} {name}", number + 1, STEPS.len());
+        let start = Instant::now();
+        let result = step(places);
+        let seconds = start.elapsed().as_secs_f64();
+        match result {
+            Ok(()) => println!("-- {name}: passed in {seconds:.1} s"),
+            Err(error) => {
+                println!("-- {name}: FAILED in {seconds:.1} s: {error:#}");
+                failed.push(*name);
+            }
+        }
+    }
+    println!("\ntook {:.0} s", begin.elapsed().as_secs_f64());
+    if !failed.is_empty() {
+        println!("failed: {}", failed.join(", "));
+    }
+    println!("{} passed, {} failed", STEPS.len() - failed.len(), failed.len());
+    Ok(if failed.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn toolchain(places: &Places) -> Result<()> {
+    setup::target(places, artefacts::TARGET)?;
+    setup::components(places)
+}
+
+fn format(places: &Places) -> Result<()> {
+    succeed(cargo(places).args(["fmt", "--all", "--check"]))
+}
+
+fn lints(places: &Places) -> Result<()> {
+    succeed(cargo(places).args(["clippy", "--workspace", "--all-targets", "--", "--deny", "warnings"]))
+}
+
+fn build(places: &Places) -> Result<()> {
+    artefacts::component(places)?;
+    browser::build(places)
+}
+
+/// All Rust tests: nextest when it is installed (with `cargo test --doc` for what it leaves out).
+fn tests(places: &Places) -> Result<()> {
+    let mut command = cargo(places);
+    command.env("FLAGSTONE_COMPONENT", places.component());
+    if which(&["cargo-nextest"]).is_none() {
+        return succeed(command.args(["test", "--workspace"]));
+    }
+    succeed(command.args(["nextest", "run", "--workspace", "--no-fail-fast"]))?;
+    let mut documentation = cargo(places);
+    documentation.env("FLAGSTONE_COMPONENT", places.component());
+    succeed(documentation.args(["test", "--workspace", "--doc"]))
+}
+
+/// The browser build in a real page: fixtures from the native build, a loopback server, headless Chromium.
+fn page(places: &Places) -> Result<()> {
+    let folder = places.below("host-tests/browser-page");
+    let fixtures = places.below("target/fixtures");
+    succeed(cargo(places).args(["run", "--package", "host-tests", "--bin", "fixtures", "--"]).arg(&fixtures))?;
+    setup::npm(&folder)?;
+    let mut node = Command::new("node");
+    node.arg("test.mjs").current_dir(&folder).env("CHROMIUM", setup::chromium()?);
+    succeed(node.env("FIXTURES", &fixtures).env("BROWSER_BUILD", places.browser()))
+}
+
+fn weigh(places: &Places) -> Result<()> {
+    if sizes::report(places, false)? != ExitCode::SUCCESS {
+        bail!("an artefact exceeds its budget");
+    }
+    Ok(())
+}
