@@ -68,6 +68,17 @@ impl<'a> Note<'a> {
         self.text
     }
 
+    /// The note as it was read.
+    #[cfg(feature = "sign")]
+    pub(crate) fn to_text(&self) -> String {
+        let mut out = String::from(self.text);
+        out.push('\n');
+        for line in &self.signatures {
+            push_signature(&mut out, line.name, line.id, &line.signature);
+        }
+        out
+    }
+
     /// The signature lines, in order.
     #[must_use]
     pub fn signatures(&self) -> &[NoteSignature<'a>] {

@@ -156,7 +156,8 @@ impl Form for TrustStatement {
             push_rising(&mut trust.roles, role, rises, limits::MAX_ROLES, lines)?;
         }
         while let Some(value) = lines.optional("floor") {
-            let floor = lines.checked(read_floor(value))?;
+            // A floor above the epoch would shut everything out.
+            let floor = lines.checked(read_floor(value).filter(|floor| floor.epoch <= trust.epoch))?;
             let rises = trust.floors.last().is_none_or(|last| last.environment < floor.environment);
             push_rising(&mut trust.floors, floor, rises, limits::MAX_TRUST_LINES, lines)?;
         }
