@@ -97,6 +97,12 @@ impl<'a> List<'a> {
         Value::read(self.area.get(start..)?).map(|(value, _)| value)
     }
 
+    /// The bytes from the element at `index` on.
+    #[must_use]
+    pub fn bytes_at(&self, index: usize) -> Option<&'a [u8]> {
+        self.area.get(u32::from_le_bytes(*self.offsets.get(index)?) as usize..)
+    }
+
     /// The elements in order.
     pub fn iter(self) -> impl Iterator<Item = Value<'a>> {
         (0..self.len()).filter_map(move |index| self.get(index))
@@ -127,10 +133,17 @@ impl<'a> Object<'a> {
     /// The member named `key`, found by binary search.
     #[must_use]
     pub fn get(&self, key: &str) -> Option<Value<'a>> {
+        Value::read(self.bytes_of(key)?).map(|(value, _)| value)
+    }
+
+    /// The bytes from the value of the member named `key` on.
+    #[must_use]
+    pub fn bytes_of(&self, key: &str) -> Option<&'a [u8]> {
         let (mut low, mut high) = (0, self.len());
         while low < high {
             let middle = low.midpoint(high);
-            let (name, value) = self.entry(middle)?;
+            let start = u32::from_le_bytes(*self.offsets.get(middle)?) as usize;
+            let (name, value) = text(self.area.get(start..)?)?;
             match name.as_bytes().cmp(key.as_bytes()) {
                 core::cmp::Ordering::Equal => return Some(value),
                 core::cmp::Ordering::Less => low = middle + 1,

@@ -1,0 +1,75 @@
+//! What the pulse says, resolved against one snapshot: open stages, halted flags, and until when.
+
+use alloc::vec::Vec;
+
+use flagstone_snapshot::Snapshot;
+
+/// The moving part of a decision. The snapshot is fixed; this is replaced with each pulse.
+///
+/// A stage above a plan's signed ceiling is clamped to it here, so that no pulse can open more than people
+/// approved. Flags that the snapshot does not have are ignored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Control {
+    lease_until: u64,
+    /// One byte a flag: the open stage, [`CLOSED`], with [`HALTED`] added.
+    flags: Vec<u8>,
+}
+
+const CLOSED: u8 = 0x7f;
+const HALTED: u8 = 0x80;
+
+impl Control {
+    /// No pulse yet: every plan closed, and flags that are `safe` on expiry serve their baseline.
+    #[must_use]
+    pub fn closed(snapshot: &Snapshot<'_>) -> Control {
+        Control { lease_until: 0, flags: alloc::vec![CLOSED; snapshot.flag_count() as usize] }
+    }
+
+    /// A pulse that holds until `lease_until` (unix seconds, exclusive), opens `stages` and halts `halts`.
+    pub fn new<'k>(
+        snapshot: &Snapshot<'_>,
+        lease_until: u64,
+        stages: impl Iterator<Item = (&'k str, u8)>,
+        halts: impl Iterator<Item = &'k str>,
+    ) -> Control {
+        let mut control = Control { lease_until, ..Control::closed(snapshot) };
+        for (key, stage) in stages {
+            let Some(index) = snapshot.find(key) else { continue };
+            let ceiling = snapshot.flag(index).and_then(|flag| flag.plan()).and_then(|plan| plan.ceiling());
+            if let (Some(ceiling), Some(slot)) = (ceiling, control.flags.get_mut(index as usize)) {
+                *slot = stage.min(ceiling);
+            }
+        }
+        for key in halts {
+            if let Some(slot) = snapshot.find(key).and_then(|index| control.flags.get_mut(index as usize)) {
+                *slot |= HALTED;
+            }
+        }
+        control
+    }
+
+    /// Whether the pulse still holds at `now`.
+    #[must_use]
+    pub fn fresh(&self, now: u64) -> bool {
+        now < self.lease_until
+    }
+
+    /// Until when the pulse holds, unix seconds.
+    #[must_use]
+    pub fn lease_until(&self) -> u64 {
+        self.lease_until
+    }
+
+    /// The open stage of a flag's plan.
+    #[must_use]
+    pub fn stage(&self, flag: u32) -> Option<u8> {
+        let slot = self.flags.get(flag as usize)? & !HALTED;
+        (slot != CLOSED).then_some(slot)
+    }
+
+    /// Whether a flag is halted.
+    #[must_use]
+    pub fn halted(&self, flag: u32) -> bool {
+        self.flags.get(flag as usize).is_some_and(|slot| slot & HALTED != 0)
+    }
+}
