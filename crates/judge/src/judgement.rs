@@ -83,6 +83,9 @@ pub struct MetricJudgement {
     pub log_e_improved: f64,
     /// The two above must exceed this to satisfy a gate: -ln(alpha).
     pub log_threshold_promote: f64,
+    /// ln E for "this metric is measured in one arm more readily than in the other": outcomes lost in one arm would
+    /// look like an effect. Above ln 1000 the metric is [`MetricVerdict::Invalid`] (unless it regressed).
+    pub measured_log_e: f64,
     /// Point estimate of the rate ratio, for display only; none without bad units in the control arm.
     pub rate_ratio: Option<f64>,
     /// Bad treated units, all cohorts (also those that are no evidence).

@@ -13,7 +13,8 @@ pub const DEFAULT_STALENESS: u64 = 900;
 /// implementation that sums in another order may not; nothing closer than this is decided. Ties hold.
 pub const LOG_SLACK: f64 = 1e-9;
 
-/// Sample-ratio alarm: E >= 1000, a false alarm in at most one rollout of a thousand.
+/// Sample-ratio alarm, for exposed units and for the units that each metric measured: E >= 1000, so that each of
+/// these alarms is false in at most one rollout of a thousand.
 pub const SAMPLE_RATIO_ALARM: f64 = 1000.0;
 
 /// Concentrations of the sample-ratio prior; E is averaged over them. 100 sees gross faults within a few hundred

@@ -1,5 +1,7 @@
 //! Where the reference vectors are, and how two numbers are compared.
 
+#![allow(clippy::expect_used)] // a helper of tests, outside a #[test] function
+
 use std::path::PathBuf;
 
 /// The folder of reference vectors: `FLAGSTONE_SHARED`, or `shared` beside the checkout. None (said aloud) when it

@@ -1,0 +1,173 @@
+//! What the evidence says of one metric: from the counts to a [`MetricVerdict`].
+//!
+//! The order of the questions is the order of care. Harm is asked first, because it needs no minimum of data and
+//! nothing may hide it. Then whether there is anything to read at all. Only then whether something good was shown:
+//! missing data never looks like success.
+
+use crate::alpha::{clears, log_threshold};
+use crate::limits::SAMPLE_RATIO_ALARM;
+use crate::merge::collect_counts;
+use crate::{
+    CohortCounts, Evidence, ExposedUnits, GuardrailRule, Latched, MetricEvidence, MetricJudgement,
+    MetricVerdict, PlanRules, Role, RolloutState, StageRule, rate_ratio, sample_ratio,
+};
+
+/// The judged metric and what the gate wants to know beside it.
+pub(crate) struct Judged<'a> {
+    pub(crate) rule: &'a GuardrailRule,
+    pub(crate) judgement: MetricJudgement,
+    /// Treated units that count for the open stage.
+    pub(crate) units: u64,
+    /// Treated units whose window is still open.
+    pub(crate) maturing: u64,
+    /// Bad units of randomised cohorts, both arms.
+    pub(crate) bad: u64,
+    /// Seconds since the last outcome; none: there never was one.
+    pub(crate) age: Option<u64>,
+    /// What is wrong with the counts or the rule.
+    pub(crate) problem: Option<String>,
+    /// Whether the metric was measured alike in both arms.
+    pub(crate) measured_alike: bool,
+    /// Share of the control's units that are bad, in randomised cohorts.
+    pub(crate) control_share: f64,
+}
+
+/// Sums over the cohorts that `wanted` picks.
+fn sum(cohorts: &[CohortCounts], wanted: bool, count: impl Fn(&CohortCounts) -> u64) -> u64 {
+    let picked = cohorts.iter().filter(|counts| !wanted || counts.is_evidence());
+    picked.fold(0, |sum, counts| sum.saturating_add(count(counts)))
+}
+
+pub(crate) fn judge_metric<'a>(
+    rules: &PlanRules,
+    rule: &'a GuardrailRule,
+    state: &RolloutState,
+    evidence: &Evidence,
+    now: u64,
+) -> Judged<'a> {
+    let MetricEvidence { cohorts, maturing_units, last_outcome, latched, .. } = evidence.metric(&rule.metric);
+    let cohorts = collect_counts(cohorts);
+    let stage = open_stage(rules, state);
+    let randomised = stage.is_some_and(|stage| stage.randomised);
+
+    let log_e = rate_ratio::harm_log_e(&cohorts, rule.null_in_force()).unwrap_or(0.0);
+    let improved = rate_ratio::not_worse_log_e(&cohorts, 0.0).unwrap_or(0.0);
+    let non_inferior = rule.not_worse_by.and_then(|margin| rate_ratio::not_worse_log_e(&cohorts, margin));
+    let threshold = rules.harm_threshold(rule);
+    let promote = log_threshold(rules.promotion_alpha(), 1.0);
+
+    let treated_bad = sum(&cohorts, false, |c| c.treated_bad);
+    let crossed = match rule.role {
+        Role::Tripwire => (treated_bad > 0).then_some(treated_bad as f64),
+        _ => clears(log_e, threshold).then_some(log_e),
+    };
+    // Only what rolls back is latched: holds may clear, rollbacks may not be argued away by later data.
+    let latched = match rule.role {
+        Role::Tripwire | Role::Deterioration => latched.or(crossed.map(|log_e| Latched { log_e, at: now })),
+        _ => None,
+    };
+    let units = sum(&cohorts, randomised, |c| c.treated_units);
+    let bad = sum(&cohorts, true, |c| c.treated_bad.saturating_add(c.control_bad));
+    let control_units = sum(&cohorts, true, |c| c.control_units);
+    let control_bad = sum(&cohorts, true, |c| c.control_bad);
+    let control_share = if control_units == 0 { 0.0 } else { control_bad as f64 / control_units as f64 };
+    let age = last_outcome.map(|at| now.saturating_sub(at));
+    let measured_log_e = sample_ratio::cohorts_log_e(&measured(&cohorts));
+    let measured_alike = !clears(measured_log_e, libm::log(SAMPLE_RATIO_ALARM));
+    let problem = rule.problem().or_else(|| count_problem(&cohorts));
+
+    let verdict = if rule.role == Role::Health && crossed.is_some() {
+        MetricVerdict::Invalid
+    } else if latched.is_some() || crossed.is_some() {
+        MetricVerdict::Regressed
+    } else if problem.is_some() || !measured_alike {
+        MetricVerdict::Invalid
+    } else {
+        let wants = stage.map_or((0, 0), |s| (s.min_units, if s.randomised { s.min_bad } else { 0 }));
+        let data = data_verdict(age, rules.staleness, (units, maturing_units, bad), wants);
+        data.unwrap_or_else(|| shown(non_inferior, rule.not_worse_by.is_some(), improved, promote))
+    };
+    let judgement = MetricJudgement {
+        metric: rule.metric.clone(),
+        role: rule.role,
+        verdict,
+        log_e,
+        log_threshold: threshold,
+        log_e_non_inferior: non_inferior,
+        log_e_improved: improved,
+        log_threshold_promote: promote,
+        measured_log_e,
+        rate_ratio: rate_ratio::estimate(&cohorts),
+        treated_bad,
+        control_bad: sum(&cohorts, false, |c| c.control_bad),
+        treated_units: sum(&cohorts, false, |c| c.treated_units),
+        control_units: sum(&cohorts, false, |c| c.control_units),
+        latched,
+    };
+    Judged {
+        rule,
+        judgement,
+        units,
+        maturing: maturing_units,
+        bad,
+        age,
+        problem,
+        measured_alike,
+        control_share,
+    }
+}
+
+/// The units in which the metric was measured, as the sample-ratio check takes them.
+fn measured(cohorts: &[CohortCounts]) -> Vec<ExposedUnits> {
+    let units = cohorts.iter().map(|c| {
+        let (treated, control) = (c.treated_units, c.control_units);
+        ExposedUnits { cohort: c.cohort, probability: c.probability, treated, control }
+    });
+    units.collect()
+}
+
+/// The open stage's rule; none when nothing is open or the plan has no such stage.
+pub(crate) fn open_stage<'r>(rules: &'r PlanRules, state: &RolloutState) -> Option<&'r StageRule> {
+    rules.stages.get(usize::from(state.stage?))
+}
+
+/// NoData, Stale, Immature or Insufficient; none when there is enough to read.
+fn data_verdict(
+    age: Option<u64>,
+    staleness: u64,
+    (units, maturing, bad): (u64, u64, u64),
+    (min_units, min_bad): (u64, u64),
+) -> Option<MetricVerdict> {
+    match age {
+        None => Some(MetricVerdict::NoData),
+        Some(age) if age > staleness => Some(MetricVerdict::Stale),
+        Some(_) if units < min_units && units.saturating_add(maturing) >= min_units => {
+            Some(MetricVerdict::Immature)
+        }
+        Some(_) if units < min_units || bad < min_bad => Some(MetricVerdict::Insufficient),
+        Some(_) => None,
+    }
+}
+
+/// Inconclusive, NonInferior or Improved. A rule with a margin is Improved only when it is NonInferior too, so that
+/// passing the gate stays one test at one level and not the better of two.
+fn shown(non_inferior: Option<f64>, has_margin: bool, improved: f64, threshold: f64) -> MetricVerdict {
+    let better = clears(improved, threshold);
+    match (non_inferior.is_some_and(|log_e| clears(log_e, threshold)), has_margin) {
+        (true, _) | (false, false) if better => MetricVerdict::Improved,
+        (true, _) => MetricVerdict::NonInferior,
+        _ => MetricVerdict::Inconclusive,
+    }
+}
+
+/// Counts that cannot be: a probability above 1, or one cohort with two probabilities (0 and 1 apart, which say that
+/// some of its units are no evidence).
+fn count_problem(cohorts: &[CohortCounts]) -> Option<String> {
+    let whole = crate::limits::SHARE_TOTAL;
+    if let Some(counts) = cohorts.iter().find(|counts| counts.probability > whole) {
+        return Some(format!("cohort {} has an assignment probability above 1", counts.cohort));
+    }
+    let evidence: Vec<u8> = cohorts.iter().filter(|c| c.is_evidence()).map(|c| c.cohort).collect();
+    let twice = evidence.iter().zip(evidence.iter().skip(1)).find(|(a, b)| a == b);
+    twice.map(|(cohort, _)| format!("cohort {cohort} is recorded with two assignment probabilities"))
+}
