@@ -6,10 +6,14 @@
 //! endpoint of [`server`]) produces the text, [`measure`] looks at what was produced.
 
 pub mod articles;
+pub mod client;
 pub mod measure;
 pub mod model;
 pub mod prompt;
 pub mod random;
 pub mod retrieve;
+pub mod server;
+pub mod service;
 pub mod text;
 pub mod traffic;
+pub mod trial;

@@ -1,8 +1,8 @@
 //! Behaviours and prompt templates: what a variant's value means, and how a question becomes messages.
 //!
-//! Templates are Markdown files in `prompts/`: a head with `search` (what retrieval searches for: the `question`, or
-//! the whole user `message` as the template writes it) and `passages` (`plain`, or `headed` by their titles), then the
-//! parts `# system`, `# user` and optionally `# assistant` (a beginning for the model to continue).
+//! Templates are Markdown files in `prompts/`: a head with `articles` (which ones are searched: `all`, or those of one
+//! language) and `headings` (what stands over a passage: `none`, the article's `title`, or title and `section`), then
+//! the parts `# system`, `# user` and optionally `# assistant` (a beginning for the model to continue).
 
 use std::collections::BTreeMap;
 
@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::articles::{PROMPTS, Passage};
 use crate::model::{Message, Role, Settings};
 use crate::retrieve::Index;
+use crate::text::Language;
 
 /// A generative behaviour: the value of a flag's variant.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -38,18 +39,19 @@ impl Behaviour {
     }
 }
 
-/// What retrieval searches for.
+/// What stands over a passage in the prompt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Search {
-    Question,
-    Message,
+enum Headings {
+    None,
+    Title,
+    Section,
 }
 
 /// A prompt template.
 #[derive(Debug, Clone)]
 pub struct Template {
-    search: Search,
-    headed: bool,
+    articles: Option<Language>,
+    headings: Headings,
     system: String,
     user: String,
     assistant: Option<String>,
@@ -63,13 +65,16 @@ impl Template {
     pub fn parse(source: &str) -> Result<Self> {
         let rest = source.strip_prefix("---\n").context("the head must begin with `---`")?;
         let (head, body) = rest.split_once("\n---\n").context("the head must end with `---`")?;
-        let (mut search, mut headed) = (Search::Question, false);
+        let (mut articles, mut headings) = (None, Headings::None);
         for line in head.lines() {
             match line.split_once(':').map(|(key, value)| (key.trim(), value.trim())) {
-                Some(("search", "question")) => search = Search::Question,
-                Some(("search", "message")) => search = Search::Message,
-                Some(("passages", "plain")) => headed = false,
-                Some(("passages", "headed")) => headed = true,
+                Some(("articles", "all")) => articles = None,
+                Some(("articles", code)) => {
+                    articles = Some(Language::from_code(code).with_context(|| format!("unknown language `{code}`"))?);
+                }
+                Some(("headings", "none")) => headings = Headings::None,
+                Some(("headings", "title")) => headings = Headings::Title,
+                Some(("headings", "section")) => headings = Headings::Section,
                 _ => bail!("the head does not know `{line}`"),
             }
         }
@@ -80,8 +85,8 @@ impl Template {
             parts.insert(name.trim(), text.trim().to_owned());
         }
         Ok(Self {
-            search,
-            headed,
+            articles,
+            headings,
             system: parts.remove("system").context("the part `# system` is missing")?,
             user: parts.remove("user").context("the part `# user` is missing")?,
             assistant: parts.remove("assistant"),
@@ -90,20 +95,19 @@ impl Template {
 
     /// Retrieves passages for a question and writes the messages.
     pub fn render(&self, question: &str, depth: usize, index: &Index, passages: &[Passage]) -> Vec<Message> {
-        let user = self.user.replace("{question}", question);
-        let query = match self.search {
-            Search::Question => question,
-            Search::Message => &user,
-        };
         let found: Vec<String> = index
-            .search(query, depth)
+            .search(question, passages.len())
             .into_iter()
             .filter_map(|(position, _)| passages.get(position))
-            .map(|passage| match self.headed {
-                true => format!("## {}: {}\n{}", passage.title, passage.topic, passage.text),
-                false => passage.text.clone(),
+            .filter(|passage| self.articles.is_none_or(|language| passage.language == language))
+            .take(depth)
+            .map(|passage| match self.headings {
+                Headings::None => passage.text.clone(),
+                Headings::Title => format!("## {}\n{}", passage.title, passage.text),
+                Headings::Section => format!("## {}: {}\n{}", passage.title, passage.topic, passage.text),
             })
             .collect();
+        let user = self.user.replace("{question}", question);
         let system = self.system.replace("{passages}", &found.join("\n\n"));
         let mut messages = vec![Message::new(Role::System, system), Message::new(Role::User, user)];
         messages.extend(self.assistant.as_ref().map(|text| Message::new(Role::Assistant, text.clone())));
@@ -151,20 +155,32 @@ mod tests {
         let index = Index::new(&passages);
         let templates = Templates::load().unwrap();
         let question = "What is the reservation time limit?";
-        let plain = templates.get("answer@1").unwrap().render(question, 2, &index, &passages);
+        let titled = templates.get("answer@1").unwrap().render(question, 2, &index, &passages);
         let headed = templates.get("answer@2").unwrap().render(question, 2, &index, &passages);
-        assert_eq!(plain[0].content.split("\n\n").count(), 3, "{}", plain[0].content);
-        assert!(!plain[0].content.contains("## ") && plain[0].content.contains("held for 45 minutes"));
+        assert_eq!(titled[0].content.split("\n\n").count(), 3, "{}", titled[0].content);
+        assert!(titled[0].content.contains("## Reserve a compartment\nA reserved compartment is held for 45 minutes"));
         assert!(headed[0].content.contains("## Reserve a compartment: reservation time limit\n"));
-        assert_eq!(plain[1].content, question);
-        assert!(templates.get("draft@2").unwrap().render(question, 1, &index, &passages)[1].content.len() > 100);
+        assert_eq!(titled[1].content, question);
         assert!(templates.get("answer@9").unwrap_err().to_string().contains("answer@1"));
     }
 
     #[test]
+    fn a_template_of_one_language_searches_only_that_language() {
+        let passages = articles::load().unwrap();
+        let index = Index::new(&passages);
+        let templates = Templates::load().unwrap();
+        let ask = |name: &str| {
+            templates.get(name).unwrap().render("Frist einer Reservierung?", 3, &index, &passages)[0].content.clone()
+        };
+        assert!(ask("draft@1").contains("Ein reserviertes Fach"), "{}", ask("draft@1"));
+        assert!(!ask("draft@2").contains("Ein reserviertes Fach"), "{}", ask("draft@2"));
+    }
+
+    #[test]
     fn a_template_that_is_not_understood_is_refused() {
-        assert!(Template::parse("---\nsearch: web\n---\n# system\nx\n# user\ny").is_err());
-        assert!(Template::parse("---\nsearch: question\n---\n# system\nx").is_err());
+        assert!(Template::parse("---\nheadings: bold\n---\n# system\nx\n# user\ny").is_err());
+        assert!(Template::parse("---\narticles: xx\n---\n# system\nx\n# user\ny").is_err());
+        assert!(Template::parse("---\narticles: all\n---\n# system\nx").is_err());
         assert!(Template::parse("# system\nx\n# user\ny").is_err());
     }
 }

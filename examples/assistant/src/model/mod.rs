@@ -29,7 +29,7 @@ use sample::Sampler;
 /// The highest order that is trained.
 pub const HIGHEST_ORDER: usize = 5;
 /// How many times an n-gram of a fully attended source counts against one of the training text.
-pub const FOCUS: f64 = 10.0;
+pub const FOCUS: f64 = 400.0;
 
 /// What the model is called over HTTP.
 pub const NAME: &str = "harbour-ngram";
