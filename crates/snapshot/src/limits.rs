@@ -1,7 +1,7 @@
 //! Every limit of a snapshot and of a packed context, each with its reason.
 //!
 //! `encode` refuses what is over a limit and `load` refuses it again, so that a snapshot that sealed well
-//! also opens. The test that stands at each limit and one past it is `tests/limits.rs`.
+//! also opens. `tests/load.rs` stands at the limits of rules and ladders and one past them.
 
 /// Bytes of one snapshot: the default payload cap of the sealed file (`trust.md` 2.1), with room to spare for
 /// hosts that raise it; far below what 32-bit offsets could address.
@@ -22,7 +22,7 @@ pub const MAX_MEMBERS: usize = 10_000;
 pub const MAX_DEPTH: usize = 16;
 /// Instructions of one program; the longest rule of the workloads measured has under 100.
 pub const MAX_PROGRAM: usize = 4_096;
-/// Values on the stack of one program: three bytes of stack space each would already be 6 KiB.
+/// Values on the stack of one program: at 24 bytes each this is 6 KiB of the guest's 64 KiB stack.
 pub const MAX_STACK: usize = 256;
 /// Nested iterations (`map` in `filter` in …) of one program.
 pub const MAX_LOOPS: usize = 8;
