@@ -57,7 +57,7 @@ pub(crate) fn split(file: &[u8], max_payload: u64) -> Result<Frame<'_>, SealErro
 }
 
 /// Put a note and a payload into one file.
-#[cfg(feature = "sign")]
+#[cfg(any(test, feature = "sign"))]
 pub(crate) fn join(note: &[u8], payload: &[u8]) -> Result<alloc::vec::Vec<u8>, SealError> {
     let note_length = u32::try_from(note.len()).unwrap_or(u32::MAX);
     let payload_length = u64::try_from(payload.len()).unwrap_or(u64::MAX);

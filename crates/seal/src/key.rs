@@ -90,6 +90,14 @@ impl VerifierKey {
     }
 }
 
+#[cfg(test)]
+impl VerifierKey {
+    /// `like`'s name and id before another public key: what 2^32 tries at a key would give.
+    pub(crate) fn collide(like: &Self, public: [u8; 32]) -> Self {
+        Self { key: VerifyingKey::from_bytes(&public).unwrap(), ..like.clone() }
+    }
+}
+
 impl PartialEq for VerifierKey {
     fn eq(&self, other: &Self) -> bool {
         self.name == other.name && self.public() == other.public()

@@ -7,6 +7,8 @@
 )]
 
 extern crate alloc;
+#[cfg(test)]
+extern crate std;
 
 mod error;
 mod frame;
@@ -18,9 +20,11 @@ mod open;
 mod policy;
 mod pulse;
 mod quorum;
-#[cfg(feature = "sign")]
+#[cfg(any(test, feature = "sign"))]
 pub mod sign;
 mod statement;
+#[cfg(test)]
+mod testing;
 mod text;
 mod trust;
 
@@ -32,7 +36,7 @@ pub use note::{Note, NoteSignature};
 pub use open::{Opened, open};
 pub use policy::{Clock, Mark, OpenPolicy, PulsePolicy};
 pub use pulse::open_pulse;
-#[cfg(feature = "sign")]
+#[cfg(any(test, feature = "sign"))]
 pub use sign::{
     SecretKey, SignError, Signer, SnapshotStatementDraft, TrustDraft, cosign, seal_pulse, seal_snapshot,
     seal_trust,

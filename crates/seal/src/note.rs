@@ -1,7 +1,7 @@
 //! C2SP signed notes: text, an empty line, signature lines. The same reader serves statements of all kinds and,
 //! later, log checkpoints. Format: c2sp.org/signed-note, version 1.
 
-#[cfg(feature = "sign")]
+#[cfg(any(test, feature = "sign"))]
 use alloc::string::String;
 use alloc::vec::Vec;
 
@@ -9,7 +9,7 @@ use crate::error::SealError;
 use crate::key::is_name;
 use crate::limits;
 use crate::text::decode_base64;
-#[cfg(feature = "sign")]
+#[cfg(any(test, feature = "sign"))]
 use crate::text::encode_base64;
 
 /// What a signature line begins with: an em dash and a space.
@@ -69,7 +69,7 @@ impl<'a> Note<'a> {
     }
 
     /// The note as it was read.
-    #[cfg(feature = "sign")]
+    #[cfg(any(test, feature = "sign"))]
     pub(crate) fn to_text(&self) -> String {
         let mut out = String::from(self.text);
         out.push('\n');
@@ -99,7 +99,7 @@ impl<'a> NoteSignature<'a> {
 }
 
 /// Append a signature line.
-#[cfg(feature = "sign")]
+#[cfg(any(test, feature = "sign"))]
 pub(crate) fn push_signature(out: &mut String, name: &str, id: [u8; 4], signature: &[u8]) {
     let mut bytes = Vec::with_capacity(signature.len().saturating_add(4));
     bytes.extend_from_slice(&id);

@@ -131,3 +131,8 @@ pub(crate) fn check_payload(statement: &SnapshotStatement, payload: &[u8]) -> Re
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tamper;
+#[cfg(test)]
+mod tests;

@@ -36,3 +36,6 @@ pub fn open_pulse(
     check_revoked(pulse.snapshot.digest, trust)?;
     Ok(pulse)
 }
+
+#[cfg(test)]
+mod tests;

@@ -175,3 +175,6 @@ fn check_pair(
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

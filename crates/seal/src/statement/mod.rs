@@ -56,7 +56,12 @@ pub(crate) fn parse<S: Form>(text: &str) -> Result<S, SealError> {
     }
     let statement = S::read(&mut lines)?;
     lines.finish()?;
-    if statement.text() == text { Ok(statement) } else { Err(SealError::BadStatement { line: 0 }) }
+    let printed = statement.text();
+    if printed == text {
+        return Ok(statement);
+    }
+    let same = printed.split('\n').zip(text.split('\n')).take_while(|(a, b)| a == b).count();
+    Err(SealError::BadStatement { line: u32::try_from(same.saturating_add(1)).unwrap_or(u32::MAX) })
 }
 
 /// A statement of any kind, as [`inspect`](crate::inspect) reads it.
