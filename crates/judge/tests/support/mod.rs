@@ -1,6 +1,7 @@
 //! Where the reference vectors are, and how two numbers are compared.
 
-#![allow(clippy::expect_used)] // a helper of tests, outside a #[test] function
+#![allow(clippy::expect_used)] // helpers of tests, outside a #[test] function
+#![allow(dead_code)] // not every test file needs every helper
 
 use std::path::PathBuf;
 
