@@ -50,7 +50,9 @@ pub(crate) fn guest(places: &Places, package: &str, profile: &str) -> Result<Pat
     messages
         .lines()
         .filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok())
-        .filter(|message| message["reason"] == "compiler-artifact" && message["target"]["name"] == name.as_str())
+        .filter(|message| {
+            message["reason"] == "compiler-artifact" && message["target"]["name"] == name.as_str()
+        })
         .filter_map(|message| message["filenames"].as_array().cloned())
         .flatten()
         .filter_map(|file| file.as_str().map(PathBuf::from))
@@ -73,7 +75,9 @@ fn flags(places: &Places) -> OsString {
         let set = std::env::var_os(name).map(PathBuf::from);
         set.or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(folder)))
     };
-    for (folder, name) in [(home("CARGO_HOME", ".cargo"), "cargo"), (home("RUSTUP_HOME", ".rustup"), "rustup")] {
+    for (folder, name) in
+        [(home("CARGO_HOME", ".cargo"), "cargo"), (home("RUSTUP_HOME", ".rustup"), "rustup")]
+    {
         if let Some(folder) = folder {
             remap(&folder, name);
         }

@@ -43,7 +43,11 @@ pub(crate) fn build(places: &Places) -> Result<()> {
             say("wasm-opt -Oz (from host-tests/node)");
             let mut command = std::process::Command::new(wasm_opt);
             command.args(["-Oz", "--enable-bulk-memory", "--enable-sign-ext", "--enable-mutable-globals"]);
-            command.args(["--enable-nontrapping-float-to-int", "--enable-multivalue", "--enable-reference-types"]);
+            command.args([
+                "--enable-nontrapping-float-to-int",
+                "--enable-multivalue",
+                "--enable-reference-types",
+            ]);
             succeed(command.arg(&made).arg("-o").arg(&made))?;
         }
         write_if_new(&stamp_path, stamp.as_bytes())?;

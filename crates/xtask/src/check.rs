@@ -81,7 +81,9 @@ fn tests(places: &Places) -> Result<()> {
 fn page(places: &Places) -> Result<()> {
     let folder = places.below("host-tests/browser-page");
     let fixtures = places.below("target/fixtures");
-    succeed(cargo(places).args(["run", "--package", "host-tests", "--bin", "fixtures", "--"]).arg(&fixtures))?;
+    succeed(
+        cargo(places).args(["run", "--package", "host-tests", "--bin", "fixtures", "--"]).arg(&fixtures),
+    )?;
     setup::npm(&folder)?;
     let mut node = Command::new("node");
     node.arg("test.mjs").current_dir(&folder).env("CHROMIUM", setup::chromium()?);

@@ -40,10 +40,8 @@ pub(crate) fn status(command: &mut Command) -> Result<ExitStatus> {
 /// Runs to the end and returns what it wrote to standard output; standard error passes through.
 pub(crate) fn output(command: &mut Command) -> Result<String> {
     let described = text(command);
-    let mut child = command
-        .stdout(Stdio::piped())
-        .spawn()
-        .with_context(|| format!("cannot start `{described}`"))?;
+    let mut child =
+        command.stdout(Stdio::piped()).spawn().with_context(|| format!("cannot start `{described}`"))?;
     let mut read = String::new();
     if let Some(mut out) = child.stdout.take() {
         out.read_to_string(&mut read).with_context(|| format!("cannot read from `{described}`"))?;

@@ -1,0 +1,80 @@
+//! Handles for what stays in the instance: a slot number below, its generation above.
+
+use alloc::vec::Vec;
+
+/// A table whose `u32` handles are `generation << 16 | slot`. Generations run from 1 to 65 535 and then begin
+/// again, so 0 is never a handle and a freed one is refused for the next 65 534 uses of its slot. At most 65 536 live at once: a host that frees what it takes stays far below.
+pub(crate) struct Slots<T> {
+    slots: Vec<(u16, Option<T>)>,
+    free: Vec<u16>,
+}
+
+impl<T> Slots<T> {
+    pub(crate) const fn new() -> Self {
+        Self { slots: Vec::new(), free: Vec::new() }
+    }
+
+    /// Takes `value` in; none when the table is full.
+    pub(crate) fn insert(&mut self, value: T) -> Option<u32> {
+        let index = match self.free.pop() {
+            Some(index) => index,
+            None => {
+                let index = u16::try_from(self.slots.len()).ok()?;
+                self.slots.push((0, None));
+                index
+            }
+        };
+        let (generation, slot) = self.slots.get_mut(usize::from(index))?;
+        *generation = generation.checked_add(1).unwrap_or(1);
+        *slot = Some(value);
+        Some(u32::from(*generation) << 16 | u32::from(index))
+    }
+
+    /// What a live handle stands for.
+    pub(crate) fn get(&self, handle: u32) -> Option<&T> {
+        let (generation, value) = self.slots.get((handle & 0xFFFF) as usize)?;
+        if u32::from(*generation) == handle >> 16 { value.as_ref() } else { None }
+    }
+
+    /// Frees a handle; one that is not live changes nothing.
+    pub(crate) fn remove(&mut self, handle: u32) {
+        if self.get(handle).is_none() {
+            return;
+        }
+        let index = (handle & 0xFFFF) as u16;
+        if let Some((_, value)) = self.slots.get_mut(usize::from(index)) {
+            *value = None;
+            self.free.push(index);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_freed_handle_is_refused_even_when_its_slot_is_used_again() {
+        let mut slots = Slots::new();
+        let first = slots.insert('a').unwrap();
+        assert_eq!(slots.get(first), Some(&'a'));
+        slots.remove(first);
+        slots.remove(first);
+        let second = slots.insert('b').unwrap();
+        assert_eq!((first & 0xFFFF, second & 0xFFFF), (0, 0));
+        assert_eq!((slots.get(first), slots.get(second)), (None, Some(&'b')));
+        assert_eq!((slots.get(0), slots.get(u32::MAX)), (None, None));
+    }
+
+    #[test]
+    fn generations_wrap_without_zero_and_the_table_fills() {
+        let mut slots = Slots::new();
+        for _ in 0..70_000 {
+            let handle = slots.insert(()).unwrap();
+            assert!(handle >> 16 != 0 && handle & 0xFFFF == 0);
+            slots.remove(handle);
+        }
+        assert!((0..1 << 16).all(|_| slots.insert(()).is_some()));
+        assert_eq!(slots.insert(()), None);
+    }
+}
