@@ -180,3 +180,98 @@ pub(crate) fn push_key(out: &mut String, name: &str, id: [u8; 4], key: &[u8; 32]
     }
     out.push_str(&encode_base64(&bytes));
 }
+
+#[cfg(test)]
+mod tests {
+    use alloc::format;
+
+    use super::*;
+    use crate::testing::key;
+
+    #[test]
+    fn text_form_and_back() {
+        let key = key("acme.example/release-ana", 10).verifying_key();
+        let text = key.to_text();
+        assert_eq!(VerifierKey::parse(&text), Ok(key.clone()));
+        assert_eq!(format!("{key} {key:?}"), format!("{text} {text}"));
+        let (name, rest) = text.split_once('+').unwrap();
+        let (hash, base64) = rest.split_once('+').unwrap();
+        assert_eq!((name, hash.len(), base64.len()), ("acme.example/release-ana", 8, 44));
+        for bad in [
+            format!("{name}+{hash}"),
+            format!("{name}x+{hash}+{base64}"),
+            format!("{name}+{}+{base64}", hash.to_uppercase()),
+            format!("{name}+{hash}0+{base64}"),
+            format!("{name}+00000000+{base64}"),
+            format!("{name}+{hash}+{}", &base64[1..]),
+            format!("{name}+{hash}+{base64}\n"),
+            format!(" {name}+{hash}+{base64}"),
+            format!("+{hash}+{base64}"),
+        ] {
+            assert_eq!(VerifierKey::parse(&bad), Err(SealError::BadKey), "{bad}");
+        }
+    }
+
+    #[test]
+    fn names_are_bounded() {
+        let public = *key("a", 1).verifying_key().public();
+        for good in ["a", "acme.example/ana", "Zoë", &"a".repeat(limits::MAX_NAME_BYTES)] {
+            assert!(VerifierKey::new(good, public).is_ok(), "{good}");
+        }
+        let long = "a".repeat(limits::MAX_NAME_BYTES + 1);
+        for bad in ["", "a b", "a+b", "a\u{a0}b", "a\u{2028}b", "a\nb", "a\0b", "a\u{85}b", &long] {
+            assert_eq!(VerifierKey::new(bad, public), Err(SealError::BadKey), "{bad:?}");
+        }
+    }
+
+    /// All encodings of points of small order: eight canonical, six more with y not reduced or a stray sign.
+    /// Source: "Taming the many EdDSAs" (Chalkias, Garillot, Nikolaenko 2020), table 1.
+    #[test]
+    fn small_orders_and_second_encodings_are_refused() {
+        let p = |low: u8, top: u8| {
+            let mut bytes = [0xff; 32];
+            (bytes[0], bytes[31]) = (low, top);
+            bytes
+        };
+        let small = |low: u8, top: u8| {
+            let mut bytes = [0; 32];
+            (bytes[0], bytes[31]) = (low, top);
+            bytes
+        };
+        let order_eight: [u8; 32] = [
+            0x26, 0xe8, 0x95, 0x8f, 0xc2, 0xb2, 0x27, 0xb0, 0x45, 0xc3, 0xf4, 0x89, 0xf2, 0xef, 0x98, 0xf0,
+            0xd5, 0xdf, 0xac, 0x05, 0xd3, 0xc6, 0x33, 0x39, 0xb1, 0x38, 0x02, 0x88, 0x6d, 0x53, 0xfc, 0x05,
+        ];
+        let mut other_eight = order_eight;
+        other_eight[31] |= 0x80;
+        let cases = [
+            small(1, 0),
+            small(1, 0x80),
+            small(0, 0),
+            small(0, 0x80),
+            p(0xec, 0x7f),
+            p(0xec, 0xff),
+            p(0xed, 0x7f),
+            p(0xed, 0xff),
+            p(0xee, 0x7f),
+            p(0xee, 0xff),
+            order_eight,
+            other_eight,
+        ];
+        for bytes in cases {
+            let error = VerifierKey::new("weak", bytes).unwrap_err();
+            assert!(matches!(error, SealError::WeakKey | SealError::BadKey), "{bytes:02x?}");
+        }
+        assert_eq!(VerifierKey::new("weak", small(1, 0)), Err(SealError::WeakKey));
+        // y = p + 3 and p + 4 …: second encodings of points that are not weak.
+        let mut second = 0;
+        for low in 0xee..=0xff {
+            let bytes = p(low, 0x7f);
+            if VerifyingKey::from_bytes(&bytes).is_ok_and(|key| !key.is_weak()) {
+                second += 1;
+                assert_eq!(VerifierKey::new("twin", bytes), Err(SealError::BadKey), "{low:02x}");
+            }
+        }
+        assert!(second > 0, "the test reaches the case it is for");
+    }
+}

@@ -114,3 +114,90 @@ pub(crate) fn push_signature(out: &mut String, name: &str, id: [u8; 4], signatur
 fn as_u64(length: usize) -> u64 {
     u64::try_from(length).unwrap_or(u64::MAX)
 }
+
+#[cfg(test)]
+mod tests {
+    use alloc::format;
+    use alloc::string::String;
+
+    use super::*;
+
+    const LINE: &str = "\u{2014} name AAAAAAE=\n";
+
+    fn code(note: &str) -> &'static str {
+        Note::parse(note.as_bytes(), 8_192).map_or_else(|error| error.code(), |_| "read")
+    }
+
+    #[test]
+    fn a_note_is_text_an_empty_line_and_signatures() {
+        let text = format!("a\n\nb\n\n{LINE}");
+        let note = Note::parse(text.as_bytes(), 8_192).unwrap();
+        assert_eq!(note.text(), "a\n\nb\n");
+        assert_eq!(note.signatures().len(), 1);
+        assert_eq!(note.signatures()[0].id, [0; 4]);
+        assert_eq!(note.signatures()[0].signature, [1]);
+        assert_eq!(note.to_text(), text);
+    }
+
+    #[test]
+    fn what_is_not_a_note() {
+        for (note, expected) in [
+            ("", "bad-note"),
+            ("text\n", "bad-note"),
+            ("text\n\n", "bad-note"),
+            ("text\n\n\n", "bad-note"),
+            (&format!("text\n{LINE}"), "bad-note"),
+            (&format!("te\txt\n\n{LINE}"), "bad-note"),
+            (&format!("text\r\n\r\n{LINE}"), "bad-note"),
+            (&format!("te\0xt\n\n{LINE}"), "bad-note"),
+            (&format!("text\n\n{}", LINE.trim_end()), "bad-note"),
+            (&format!("text\n\n{LINE}trailing"), "bad-note"),
+            (&format!("text\n\n{LINE}trailing\n"), "bad-signature-line"),
+            ("text\n\n- name AAAAAAE=\n", "bad-signature-line"),
+            ("text\n\n\u{2014}  AAAAAAE=\n", "bad-signature-line"),
+            ("text\n\n\u{2014} na+me AAAAAAE=\n", "bad-signature-line"),
+            ("text\n\n\u{2014} na\u{a0}me AAAAAAE=\n", "bad-signature-line"),
+            ("text\n\n\u{2014} name  AAAAAAE=\n", "bad-signature-line"),
+            ("text\n\n\u{2014} name AAAAAAE= \n", "bad-signature-line"),
+            ("text\n\n\u{2014} name AAAAAAE\n", "bad-signature-line"),
+            ("text\n\n\u{2014} name AAAAAAF=\n", "bad-signature-line"),
+            ("text\n\n\u{2014} name AAAAAA==\n", "bad-signature-line"),
+            ("text\n\n\u{2014} name\n", "bad-signature-line"),
+        ] {
+            assert_eq!(code(note), expected, "{note:?}");
+        }
+        assert_eq!(Note::parse(b"te\xffxt\n\n", 8_192).unwrap_err().code(), "bad-note");
+    }
+
+    #[test]
+    fn seventeen_signatures_are_refused() {
+        let lines = |count| -> String { (0..count).map(|_| LINE).collect() };
+        assert_eq!(code(&format!("text\n\n{}", lines(16))), "read");
+        assert_eq!(code(&format!("text\n\n{}", lines(17))), "too-many-signatures");
+    }
+
+    #[test]
+    fn an_oversized_note_is_refused() {
+        use crate::testing::*;
+        for limit in [limits::MAX_NOTE_BYTES, limits::MAX_PULSE_BYTES, limits::MAX_TRUST_BYTES] {
+            let note = |length: usize| {
+                let text = "x".repeat(length - LINE.len() - 2);
+                format!("{text}\n\n{LINE}")
+            };
+            assert!(Note::parse(note(limit).as_bytes(), limit).is_ok());
+            let error = Note::parse(note(limit + 1).as_bytes(), limit).unwrap_err();
+            let bytes = u64::try_from(limit).unwrap();
+            assert_eq!(error, SealError::NoteTooLong { length: bytes + 1, limit: bytes });
+        }
+        // Each kind has its own limit where it is opened.
+        let trust = World::new().trust();
+        let long = |limit: usize| "x".repeat(limit + 1).into_bytes();
+        let code = |error: SealError| error.code();
+        let pulse = crate::open_pulse(&long(limits::MAX_PULSE_BYTES), &trust, &pulse_policy());
+        assert_eq!(pulse.map_err(code), Err("note-too-long"));
+        let root = crate::TrustRoot::pin(&long(limits::MAX_TRUST_BYTES), NOW);
+        assert_eq!(root.map_err(code), Err("note-too-long"));
+        let next = trust.advance(&long(limits::MAX_TRUST_BYTES), NOW);
+        assert_eq!(next.map_err(code), Err("note-too-long"));
+    }
+}

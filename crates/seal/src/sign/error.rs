@@ -12,7 +12,7 @@ pub enum SignError {
     Invalid(SealError),
     /// A field has characters or a length it may not have, or a list repeats itself.
     BadDraft {
-        /// The line of the statement, counted from 1.
+        /// The line of the statement, counted from 1; 0 when a field holds a line end.
         line: u32,
     },
     /// No signer was given.

@@ -68,7 +68,9 @@ pub fn seal_trust(draft: &TrustDraft, signers: &[&dyn Signer]) -> Result<Vec<u8>
 /// Print, read back, sign.
 fn sign_note<S: Form>(statement: &S, signers: &[&dyn Signer]) -> Result<Vec<u8>, SignError> {
     let text = statement.text();
-    statement::parse::<S>(&text)?;
+    if statement::parse::<S>(&text)? != *statement {
+        return Err(SignError::BadDraft { line: 0 });
+    }
     statement.check_period()?;
     if signers.is_empty() {
         return Err(SignError::NoSigners);

@@ -50,3 +50,6 @@ pub struct SnapshotStatementDraft {
 
 /// What root keys are to say; [`seal_trust`] sorts its lists.
 pub type TrustDraft = TrustStatement;
+
+#[cfg(test)]
+mod tests;

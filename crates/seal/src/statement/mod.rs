@@ -15,7 +15,7 @@ use crate::error::SealError;
 use lines::Lines;
 
 /// What the three kinds of statement have in common.
-pub(crate) trait Form: Sized {
+pub(crate) trait Form: Sized + PartialEq {
     /// The first line: it parts the kinds, since it is among the signed bytes.
     const KIND: &'static str;
     /// Most seconds from issue to expiry.
@@ -89,3 +89,6 @@ impl Statement {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -150,3 +150,32 @@ fn read_mark(value: &str) -> Option<Mark> {
         digest: decode_digest(digest)?,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use alloc::format;
+
+    use super::*;
+    use crate::testing::pulse_draft;
+
+    #[test]
+    fn limits() {
+        let with = |count: usize| {
+            let mut pulse = pulse_draft();
+            pulse.stages = (0..count).map(|at| (format!("f{at:04}"), 1)).collect();
+            pulse.halts = (0..count).map(|at| format!("f{at:04}")).collect();
+            PulseStatement::parse(&pulse.to_text()).map(|read| read.halts.len())
+        };
+        assert_eq!(with(limits::MAX_PULSE_LINES), Ok(4_096));
+        let first_over = 7 + 4_096 + 1;
+        assert_eq!(with(limits::MAX_PULSE_LINES + 1), Err(SealError::BadStatement { line: first_over }));
+        let named = |bytes: usize| {
+            let mut pulse = pulse_draft();
+            pulse.halts = [String::from("k").repeat(bytes)].into();
+            PulseStatement::parse(&pulse.to_text()).is_ok()
+        };
+        assert!(named(limits::MAX_FLAG_KEY_BYTES));
+        assert!(!named(limits::MAX_FLAG_KEY_BYTES + 1));
+        assert!(!named(0));
+    }
+}

@@ -261,3 +261,89 @@ fn read_floor(value: &str) -> Option<Floor> {
         sequence: decode_decimal(sequence)?,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use alloc::format;
+
+    use super::*;
+    use crate::testing::{World, key, release, role};
+
+    #[test]
+    fn limits() {
+        let world = World::new();
+        let read = |change: &dyn Fn(&mut TrustStatement)| {
+            let mut trust = world.trust_draft();
+            change(&mut trust);
+            TrustStatement::parse(&trust.to_text()).is_ok()
+        };
+        let keys = |count: u8| (0..count).map(|at| key("many", at).verifying_key()).collect::<Vec<_>>();
+        assert!(read(&|trust| trust.roles[0].keys = keys(16)));
+        assert!(!read(&|trust| trust.roles[0].keys = keys(17)));
+        let roles = |count: usize| {
+            let one = |at: usize| role(release(&format!("e{at:02}")), 1, &[&world.ana]);
+            let root = core::iter::once(world.trust_draft().roles[0].clone());
+            root.chain((1..count).map(one)).collect::<Vec<_>>()
+        };
+        assert!(read(&|trust| trust.roles = roles(limits::MAX_ROLES)));
+        assert!(!read(&|trust| trust.roles = roles(limits::MAX_ROLES + 1)));
+        let floors = |count: usize| {
+            let one = |at: usize| Floor { environment: format!("e{at:02}"), epoch: 1, sequence: 1 };
+            (0..count).map(one).collect::<Vec<_>>()
+        };
+        assert!(read(&|trust| trust.floors = floors(limits::MAX_TRUST_LINES)));
+        assert!(!read(&|trust| trust.floors = floors(limits::MAX_TRUST_LINES + 1)));
+        let digests = |count: u8| (0..count).map(|at| [at; 32]).collect::<Vec<_>>();
+        assert!(read(&|trust| trust.revoked_statements = digests(64)));
+        assert!(!read(&|trust| trust.revoked_statements = digests(65)));
+        let revoked = |count: u8| {
+            let mut keys = keys(count);
+            keys.sort_by_key(VerifierKey::to_text);
+            keys
+        };
+        assert!(read(&|trust| trust.revoked_keys = revoked(64)));
+        assert!(!read(&|trust| trust.revoked_keys = revoked(65)));
+    }
+
+    #[test]
+    fn lists_are_sorted_and_do_not_repeat() {
+        let world = World::new();
+        let refused = |change: &dyn Fn(&mut TrustStatement)| {
+            let mut trust = world.trust_draft();
+            change(&mut trust);
+            TrustStatement::parse(&trust.to_text()).unwrap_err().code()
+        };
+        assert_eq!(refused(&|trust| trust.roles.swap(1, 2)), "bad-statement");
+        assert_eq!(refused(&|trust| trust.roles[2].kind = release("production")), "bad-statement");
+        let again = world.ana.verifying_key();
+        assert_eq!(refused(&|trust| trust.roles[1].keys.push(again.clone())), "bad-statement");
+        let floor = world.trust_draft().floors[0].clone();
+        assert_eq!(refused(&|trust| trust.floors.push(floor.clone())), "bad-statement");
+        assert_eq!(refused(&|trust| trust.revoked_statements = [[2; 32], [1; 32]].into()), "bad-statement");
+        assert_eq!(refused(&|trust| trust.revoked_statements = [[2; 32], [2; 32]].into()), "bad-statement");
+        assert_eq!(
+            refused(&|trust| trust.revoked_keys = [again.clone(), again.clone()].into()),
+            "bad-statement"
+        );
+    }
+
+    #[test]
+    fn role_names() {
+        for name in ["root", "release:production", "pulse:eu-west_1"] {
+            assert_eq!(RoleKind::parse(name).map(|kind| kind.to_text()).as_deref(), Some(name));
+        }
+        for name in [
+            "",
+            "Root",
+            "root:",
+            "root:production",
+            "release",
+            "release:",
+            "release:a:b",
+            "judge:a",
+            "pulse: a",
+        ] {
+            assert_eq!(RoleKind::parse(name), None, "{name}");
+        }
+    }
+}
