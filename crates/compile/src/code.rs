@@ -61,6 +61,8 @@ codes! {
     RuleTooLarge = "FS0305",
     /// A rule that can never name an existing variant.
     UnknownVariant = "FS0306",
+    /// A rule that would carry identities to where they must not be.
+    Privacy = "FS0307",
 
     /// A flag with a plan lacks what governance asks for.
     Governance = "FS0401",

@@ -1,0 +1,65 @@
+//! The definition to what the engine needs: rules become programs, plans become ladders of parts.
+
+mod flag;
+mod flagd;
+mod operators;
+mod plan;
+mod results;
+mod rule;
+mod variable;
+
+use flagstone_snapshot::{Draft, DraftFlag, FlagKind, Json};
+
+use crate::diagnostic::Diagnostics;
+use crate::model::{Definition, Metadata};
+use crate::read::BrokenFlag;
+use crate::{Audience, Options};
+
+/// Lowers a definition; what cannot be lowered is among the diagnostics and marks its flag as broken.
+pub(crate) fn lower(
+    set: &Definition,
+    broken: &[BrokenFlag],
+    options: &Options,
+    diagnostics: &mut Diagnostics,
+) -> Draft {
+    rule::check_shared(set, options, diagnostics);
+    let environment = match options.environment.as_str() {
+        "" => set.metadata.text("environment").unwrap_or_default(),
+        given => given,
+    };
+    let mut draft = Draft {
+        flag_set: set.metadata.text("flagSetId").unwrap_or_default().to_owned(),
+        environment: environment.to_owned(),
+        metadata: merge(&set.metadata, &Metadata::default()),
+        flags: Vec::with_capacity(set.flags.len() + broken.len()),
+    };
+    let reaches = |client: bool| client || options.audience == Audience::Server;
+    for flag in set.flags.iter().filter(|flag| reaches(flag.client)) {
+        diagnostics.about(Some(&flag.key));
+        draft.flags.push(flag::lower(flag, set, options, diagnostics));
+    }
+    diagnostics.about(None);
+    for flag in broken.iter().filter(|flag| reaches(flag.client)) {
+        draft.flags.push(DraftFlag {
+            enabled: flag.enabled,
+            client: flag.client,
+            broken: Some(flag.error),
+            metadata: draft.metadata.clone(),
+            ..DraftFlag::new(&flag.key, FlagKind::Boolean)
+        });
+    }
+    draft
+}
+
+/// A flag's metadata over the set's, key by key; none when there is nothing.
+fn merge(set: &Metadata, flag: &Metadata) -> Option<Json> {
+    let mut members: Vec<(String, Json)> = Vec::with_capacity(set.0.len() + flag.0.len());
+    for member in set.0.iter().chain(&flag.0) {
+        let value = member.value.to_json();
+        match members.iter_mut().find(|(key, _)| *key == member.key.value) {
+            Some((_, earlier)) => *earlier = value,
+            None => members.push((member.key.value.clone(), value)),
+        }
+    }
+    (!members.is_empty()).then_some(Json::Object(members))
+}

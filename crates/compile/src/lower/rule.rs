@@ -1,0 +1,329 @@
+//! JsonLogic to a [`Program`]: the walk over a rule. What each operator becomes is in its neighbours.
+
+use flagstone_snapshot::{Json, Op, Program};
+
+use crate::diagnostic::{Code, Diagnostic, Diagnostics};
+use crate::limits;
+use crate::model::{Definition, Segment};
+use crate::nearest;
+use crate::span::Span;
+use crate::tree::{Node, Value};
+use crate::{Audience, Options};
+
+/// A rule beyond a limit; it has been reported and nothing more of it is looked at.
+pub(super) struct Stop;
+
+/// How one step of the walk ends.
+pub(super) type Step = Result<(), Stop>;
+
+/// Lowers a whole rule; none when it cannot be used, which has been reported.
+pub(super) fn lower(
+    node: &Node,
+    set: &Definition,
+    options: &Options,
+    diagnostics: &mut Diagnostics,
+) -> Option<Program> {
+    Rule::new(set, options, diagnostics).program(|rule| rule.expression(node))
+}
+
+/// Looks at every shared rule and segment, used or not, so that each is reported once and by itself.
+pub(super) fn check_shared(set: &Definition, options: &Options, diagnostics: &mut Diagnostics) {
+    for evaluator in &set.evaluators {
+        Rule::new(set, options, diagnostics)
+            .program(|rule| rule.reference(&evaluator.name, evaluator.name.span));
+    }
+    for segment in &set.segments {
+        let server = Options { audience: Audience::Server, ..options.clone() };
+        Rule::new(set, &server, diagnostics).program(|rule| rule.segment(&segment.name, segment.name.span));
+    }
+}
+
+/// A rule being lowered.
+pub(super) struct Rule<'a> {
+    pub(super) set: &'a Definition,
+    pub(super) options: &'a Options,
+    diagnostics: &'a mut Diagnostics,
+    pub(super) ops: Vec<Op>,
+    depth: usize,
+    /// Iterations around the present place; inside one, `var` reads the element.
+    loops: usize,
+    /// The `$ref`s and segments being written out.
+    trail: Vec<String>,
+    failed: bool,
+}
+
+impl<'a> Rule<'a> {
+    pub(super) fn new(set: &'a Definition, options: &'a Options, diagnostics: &'a mut Diagnostics) -> Self {
+        Rule {
+            set,
+            options,
+            diagnostics,
+            ops: Vec::new(),
+            depth: 0,
+            loops: 0,
+            trail: Vec::new(),
+            failed: false,
+        }
+    }
+
+    /// Runs the walk and hands over the program, unless something made the rule unusable.
+    pub(super) fn program(mut self, walk: impl FnOnce(&mut Self) -> Step) -> Option<Program> {
+        walk(&mut self).ok()?;
+        (!self.failed).then_some(Program(self.ops))
+    }
+
+    /// Reports something that JsonLogic answers somehow; the rule stays usable.
+    pub(super) fn complain(&mut self, diagnostic: Diagnostic) {
+        self.diagnostics.push(diagnostic);
+    }
+
+    /// Reports something that makes the rule unusable; the walk goes on to find more.
+    pub(super) fn fail(&mut self, diagnostic: Diagnostic) -> Step {
+        self.failed = true;
+        self.diagnostics.push(diagnostic);
+        self.constant(Json::Null)
+    }
+
+    pub(super) fn push(&mut self, op: Op) -> Step {
+        if self.ops.len() >= limits::PROGRAM_OPS {
+            self.failed = true;
+            return Err(Stop);
+        }
+        self.ops.push(op);
+        Ok(())
+    }
+
+    pub(super) fn constant(&mut self, value: Json) -> Step {
+        self.push(Op::Constant(value))
+    }
+
+    /// Pushes a jump whose target is still to come.
+    pub(super) fn jump(&mut self, op: fn(u32) -> Op) -> Result<usize, Stop> {
+        self.push(op(u32::MAX))?;
+        Ok(self.ops.len() - 1)
+    }
+
+    /// Lets the jump at `at` lead to what is pushed next.
+    pub(super) fn land(&mut self, at: usize) {
+        let here = u32::try_from(self.ops.len()).unwrap_or(u32::MAX);
+        if let Some(
+            Op::Jump(target)
+            | Op::JumpIfFalse(target)
+            | Op::JumpIfTrue(target)
+            | Op::AndJump(target)
+            | Op::OrJump(target)
+            | Op::CoalesceJump(target),
+        ) = self.ops.get_mut(at)
+        {
+            *target = here;
+        }
+    }
+
+    /// The value of what was pushed since `mark`, when that is one constant.
+    pub(super) fn constant_since(&self, mark: usize) -> Option<&Json> {
+        match self.ops.get(mark..) {
+            Some([Op::Constant(value)]) => Some(value),
+            _ => None,
+        }
+    }
+
+    /// Lowers something only to find what is wrong with it: it can never be reached.
+    pub(super) fn unreachable(&mut self, node: &Node) -> Step {
+        let mark = self.ops.len();
+        self.expression(node)?;
+        self.ops.truncate(mark);
+        Ok(())
+    }
+
+    /// Lowers an expression; it leaves one value on the stack.
+    pub(super) fn expression(&mut self, node: &Node) -> Step {
+        if let Some(value) = literal(node) {
+            return self.constant(value);
+        }
+        match &node.value {
+            Value::List(items) => {
+                for item in items {
+                    self.expression(item)?;
+                }
+                let count = self.arguments(items.len(), node.span)?;
+                self.push(Op::List(count))
+            }
+            Value::Object(members) => match members.as_slice() {
+                [member] => {
+                    self.depth += 1;
+                    if self.depth > limits::RULE_DEPTH {
+                        self.too_large(node.span, "is nested too deeply", limits::RULE_DEPTH, "levels");
+                        return Err(Stop);
+                    }
+                    let done = self.operation(&member.key, &member.value);
+                    if done.is_err() && self.ops.len() >= limits::PROGRAM_OPS {
+                        self.too_large(node.span, "is too long", limits::PROGRAM_OPS, "instructions");
+                    }
+                    self.depth -= 1;
+                    done
+                }
+                _ => self.constant(node.to_json()),
+            },
+            _ => self.constant(node.to_json()),
+        }
+    }
+
+    fn too_large(&mut self, span: Span, what: &str, limit: usize, unit: &str) {
+        self.failed = true;
+        // The innermost place is the one to show; the way out passes here again.
+        if self.depth > 0 {
+            self.diagnostics.push(
+                Diagnostic::error(Code::RuleTooLarge, span, format!("the rule {what}"))
+                    .hint(format!("at most {limit} {unit}, with `$ref` and `segment` written out")),
+            );
+        }
+        self.depth = 0;
+    }
+
+    /// A number of arguments as programs count them.
+    pub(super) fn arguments(&mut self, count: usize, span: Span) -> Result<u16, Stop> {
+        u16::try_from(count).map_err(|_| {
+            self.too_large(span, "has too many arguments in one place", usize::from(u16::MAX), "arguments");
+            Stop
+        })
+    }
+
+    pub(super) fn in_loop(&self) -> bool {
+        self.loops > 0
+    }
+
+    /// Lowers the body of an iteration.
+    pub(super) fn body(&mut self, node: Option<&Node>) -> Step {
+        self.loops += 1;
+        let done = match node {
+            Some(node) => self.expression(node),
+            None => self.constant(Json::Null),
+        };
+        self.loops -= 1;
+        done
+    }
+
+    /// `{"$ref": "name"}`: the shared rule of that name, written out.
+    pub(super) fn reference(&mut self, name: &str, span: Span) -> Step {
+        let Some(evaluator) = self.set.evaluator(name) else {
+            let known = self.set.evaluators.iter().map(|evaluator| evaluator.name.as_str());
+            let hint = match self.set.evaluators.is_empty() {
+                true => Some("shared rules stand under `$evaluators`".to_owned()),
+                false => nearest::hint(name, known),
+            };
+            return self.fail(
+                Diagnostic::error(Code::UnknownReference, span, format!("there is no shared rule `{name}`"))
+                    .maybe_hint(hint),
+            );
+        };
+        self.enter(format!("$ref {name}"), span, |rule| rule.expression(&evaluator.rule))
+    }
+
+    /// `{"segment": "name"}`: excluded units are out, included units are in, then the condition decides.
+    pub(super) fn segment(&mut self, name: &str, span: Span) -> Step {
+        let Some(segment) = self.set.segment(name) else {
+            let known = self.set.segments.iter().map(|segment| segment.name.as_str());
+            let hint = match self.set.segments.is_empty() {
+                true => Some("segments stand under `segments`".to_owned()),
+                false => nearest::hint(name, known),
+            };
+            return self.fail(
+                Diagnostic::error(Code::UnknownReference, span, format!("there is no segment `{name}`"))
+                    .maybe_hint(hint),
+            );
+        };
+        if self.in_loop() {
+            return self.fail(
+                Diagnostic::error(
+                    Code::BadArguments,
+                    span,
+                    "a segment cannot be asked for inside an iteration",
+                )
+                .hint("a segment is about the whole context, an iteration's body about one element"),
+            );
+        }
+        let listed = !(segment.include.is_empty() && segment.exclude.is_empty());
+        if self.options.audience == Audience::Browser && listed {
+            return self.fail(
+                Diagnostic::error(Code::Privacy, span, format!("the lists of `{name}` would reach browsers"))
+                    .label(segment.name.span, "it lists targeting keys")
+                    .hint("use a condition, or leave out `client: true`"),
+            );
+        }
+        self.enter(format!("segment {name}"), span, |rule| rule.membership(segment))
+    }
+
+    fn membership(&mut self, segment: &Segment) -> Step {
+        let mut ends = Vec::new();
+        for (list, answer) in [(&segment.exclude, false), (&segment.include, true)] {
+            if list.is_empty() {
+                continue;
+            }
+            let keys = list.iter().map(|key| Json::Text(key.clone())).collect();
+            self.push(Op::Attribute("targetingKey".to_owned()))?;
+            self.constant(Json::List(keys))?;
+            self.push(Op::In)?;
+            let miss = self.jump(Op::JumpIfFalse)?;
+            self.constant(Json::Bool(answer))?;
+            ends.push(self.jump(Op::Jump)?);
+            self.land(miss);
+        }
+        match &segment.when {
+            Some(when) => {
+                self.expression(when)?;
+                self.push(Op::Truthy)?;
+            }
+            None => self.constant(Json::Bool(false))?,
+        }
+        for end in ends {
+            self.land(end);
+        }
+        Ok(())
+    }
+
+    /// Goes into something named, unless one is inside it already.
+    fn enter(&mut self, name: String, span: Span, walk: impl FnOnce(&mut Self) -> Step) -> Step {
+        if self.trail.contains(&name) {
+            let circle = self
+                .trail
+                .iter()
+                .chain(std::iter::once(&name))
+                .skip_while(|step| **step != name)
+                .map(|step| format!("`{step}`"))
+                .collect::<Vec<_>>()
+                .join(" -> ");
+            return self.fail(
+                Diagnostic::error(Code::ReferenceCycle, span, "the rule refers to itself")
+                    .hint(format!("the circle is {circle}")),
+            );
+        }
+        self.trail.push(name);
+        let done = walk(self);
+        self.trail.pop();
+        done
+    }
+}
+
+/// The value of an expression without operators: scalars, lists of such, and objects that do not have
+/// exactly one member, which JsonLogic takes as they are.
+pub(super) fn literal(node: &Node) -> Option<Json> {
+    match &node.value {
+        Value::List(items) => items.iter().map(literal).collect::<Option<Vec<_>>>().map(Json::List),
+        Value::Object(members) if members.len() == 1 => None,
+        _ => Some(node.to_json()),
+    }
+}
+
+/// JsonLogic's truth: null, false, zero, the empty text and the empty list are not.
+pub(super) fn truthy(value: &Json) -> bool {
+    match value {
+        Json::Null => false,
+        Json::Bool(value) => *value,
+        Json::Integer(value) => *value != 0,
+        Json::Unsigned(value) => *value != 0,
+        Json::Number(value) => *value != 0.0,
+        Json::Text(text) => !text.is_empty(),
+        Json::List(items) => !items.is_empty(),
+        Json::Object(_) => true,
+    }
+}

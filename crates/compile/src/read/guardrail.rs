@@ -1,0 +1,136 @@
+//! Guardrails: which metric guards, in what role, and with what part of the error budget.
+
+use flagstone_snapshot::SHARE_TOTAL;
+
+use crate::diagnostic::{Code, Diagnostic};
+use crate::model::{Definition, Guardrail, Measure, NotWorseBy, Role};
+use crate::read::{Fields, Reader};
+use crate::span::Span;
+use crate::tree::Node;
+
+impl Reader<'_> {
+    /// A list of guardrails, as the author wrote their shares (0: said nothing).
+    pub(super) fn guardrails(&mut self, key: &str, node: &Node, set: &Definition) -> Vec<Guardrail> {
+        let Some(items) = node.as_list() else {
+            self.wrong_kind(key, "a list", node);
+            return Vec::new();
+        };
+        let before = self.diagnostics.errors();
+        let guardrails = items.iter().filter_map(|item| self.guardrail(item, set)).collect();
+        if self.diagnostics.errors() > before {
+            // A guard that was meant and is not there must not let a rollout go on.
+            self.broken.get_or_insert(flagstone_snapshot::FlagError::General);
+        }
+        guardrails
+    }
+
+    fn guardrail(&mut self, node: &Node, set: &Definition) -> Option<Guardrail> {
+        let mut fields = Fields::open(self, "a guardrail", node)?;
+        let metric = fields.need(self, "a guardrail", "metric").and_then(|node| self.text("metric", node));
+        let role = fields.need(self, "a guardrail", "role").and_then(|node| {
+            self.word(
+                "role",
+                node,
+                &[
+                    ("tripwire", Role::Tripwire),
+                    ("deterioration", Role::Deterioration),
+                    ("signal", Role::Signal),
+                ],
+            )
+        });
+        let share_node = fields.take("share");
+        let share = share_node.and_then(|node| self.share("share", node));
+        let promote = fields.take("promote").and_then(|node| self.promote(node));
+        fields.finish(self, "a guardrail", true);
+        let (metric, role) = (metric?, role?);
+        let names = set.metrics.iter().map(|metric| metric.name.as_str());
+        if self.known("metric", &metric, names)
+            && let Some(found) = set.metric(&metric)
+            && matches!(found.measure, Measure::Mean { .. })
+            && role != Role::Signal
+        {
+            self.refuse(
+                Diagnostic::error(
+                    Code::MetricRole,
+                    metric.span,
+                    format!("`{metric}` takes a mean, so it cannot be a `{}`", role.as_str()),
+                )
+                .label(found.name.span, "declared here")
+                .hint("make it a `signal`, or say in the metric what is `bad`"),
+            );
+        }
+        if let (Some(node), true) = (share_node, role != Role::Deterioration) {
+            self.refuse(
+                Diagnostic::error(
+                    Code::Guardrail,
+                    node.span,
+                    format!("a `{}` has no `share`", role.as_str()),
+                )
+                .hint("only deterioration guardrails divide the error budget"),
+            );
+        }
+        Some(Guardrail { metric, role, share: share.unwrap_or_default(), promote })
+    }
+
+    fn promote(&mut self, node: &Node) -> Option<NotWorseBy> {
+        let mut fields = Fields::open(self, "promote", node)?;
+        let margin =
+            fields.need(self, "`promote`", "notWorseBy").and_then(|node| self.share("notWorseBy", node));
+        fields.finish(self, "`promote`", true);
+        margin.map(|not_worse_by| NotWorseBy { not_worse_by })
+    }
+
+    /// Divides the error budget among the deterioration guardrails: what the author said, the rest evenly
+    /// among those without a share. The shares add up to `SHARE_TOTAL` exactly.
+    pub(super) fn divide_budget(&mut self, guardrails: &mut [Guardrail], span: Span) {
+        let mut rest: u64 = u64::from(SHARE_TOTAL);
+        let mut without = 0u64;
+        for guardrail in guardrails.iter().filter(|guardrail| guardrail.role == Role::Deterioration) {
+            if guardrail.share == 0 {
+                without += 1;
+            }
+            let Some(left) = rest.checked_sub(u64::from(guardrail.share)) else {
+                self.refuse(Diagnostic::error(
+                    Code::Guardrail,
+                    span,
+                    "the shares of the deterioration guardrails are more than the whole error budget",
+                ));
+                return;
+            };
+            rest = left;
+        }
+        let any = guardrails.iter().any(|guardrail| guardrail.role == Role::Deterioration);
+        if any && ((without == 0 && rest > 0) || (without > 0 && rest < without)) {
+            self.refuse(
+                Diagnostic::error(
+                    Code::Guardrail,
+                    span,
+                    "the shares of the deterioration guardrails do not add up to the whole error budget",
+                )
+                .hint("they add up to 100 %, guardrails without a `share` get what is left"),
+            );
+            return;
+        }
+        for guardrail in guardrails {
+            if guardrail.role == Role::Deterioration && guardrail.share == 0 {
+                // The remainder of the division goes to the last one.
+                let part = if without == 1 { rest } else { rest / without };
+                guardrail.share = u32::try_from(part).unwrap_or(SHARE_TOTAL);
+                rest -= part;
+                without -= 1;
+            }
+        }
+    }
+}
+
+impl Role {
+    /// The role as authored.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Role::Tripwire => "tripwire",
+            Role::Deterioration => "deterioration",
+            Role::Signal => "signal",
+        }
+    }
+}

@@ -1,0 +1,189 @@
+//! The set: metadata, shared rules, segments, data domains, slices, metrics, and the list of flags.
+
+use std::collections::HashSet;
+
+use flagstone_snapshot::FlagError;
+
+use crate::diagnostic::{Code, Diagnostic};
+use crate::model::{Evaluator, Metadata, Segment, Slice};
+use crate::read::{BrokenFlag, Fields, Read, Reader};
+use crate::span::Spanned;
+use crate::tree::{Node, Value};
+
+impl Reader<'_> {
+    /// Reads the root of a definition.
+    pub(super) fn set(&mut self, root: &Node) -> Option<Read> {
+        let mut fields = Fields::open(self, "a definition", root)?;
+        let mut read = Read::default();
+        let set = &mut read.definition;
+        fields.raw("$schema");
+        if let Some(node) = fields.take("metadata") {
+            set.metadata = self.metadata(node);
+        }
+        if let Some(node) = fields.take("$evaluators") {
+            set.evaluators = self
+                .named("$evaluators", node)
+                .map(|(name, rule)| Evaluator { name, rule: rule.clone() })
+                .collect();
+        }
+        if let Some(node) = fields.take("segments") {
+            let named: Vec<_> = self.named("segments", node).collect();
+            set.segments = named.into_iter().filter_map(|(name, node)| self.segment(name, node)).collect();
+        }
+        if let Some(node) = fields.take("dataDomains") {
+            set.data_domains = self.texts("dataDomains", node);
+        }
+        if let Some(node) = fields.take("slices") {
+            let named: Vec<_> = self.named("slices", node).collect();
+            set.slices = named
+                .into_iter()
+                .map(|(name, node)| {
+                    let values = self.texts(&name, node).into_iter().map(|value| value.value).collect();
+                    Slice { name, values }
+                })
+                .collect();
+        }
+        if let Some(node) = fields.take("metrics") {
+            let named: Vec<_> = self.named("metrics", node).collect();
+            set.metrics = named.into_iter().filter_map(|(name, node)| self.metric(name, node)).collect();
+        }
+        for key in ["layers", "holdouts"] {
+            if let Some(member) = fields.raw(key) {
+                self.push(Diagnostic::error(
+                    Code::Unsupported,
+                    member.key.span,
+                    format!("this version does not act on `{key}`"),
+                ));
+            }
+        }
+        let flags = fields.need(self, "the definition", "flags");
+        fields.finish(self, "a definition", false);
+        match &flags?.value {
+            Value::Object(members) => {
+                for member in members {
+                    self.flag_into(member.key.clone(), &member.value, &mut read);
+                }
+            }
+            Value::List(items) => self.listed_flags(items, &mut read),
+            _ => {
+                self.wrong_kind("flags", "an object or a list", flags?);
+                return None;
+            }
+        }
+        Some(read)
+    }
+
+    /// flagd's second form: a list of flags with their `key`; of a repeated key the last one counts.
+    fn listed_flags(&mut self, items: &[Node], read: &mut Read) {
+        let mut keyed = Vec::with_capacity(items.len());
+        for item in items {
+            match item.get("key") {
+                Some(node) => {
+                    if let Some(key) = self.text("key", node) {
+                        keyed.push((key, item));
+                    }
+                }
+                None => self.push(
+                    Diagnostic::error(Code::MissingKey, item.span, "a flag in a list has no `key`")
+                        .hint("add `key: the-name`, or write `flags` as an object whose keys are the names"),
+                ),
+            }
+        }
+        let mut seen = HashSet::new();
+        let mut last: Vec<_> =
+            keyed.into_iter().rev().filter(|(key, _)| self.first_time(&mut seen, key)).collect();
+        last.reverse();
+        for (key, item) in last {
+            self.flag_into(key, item, read);
+        }
+    }
+
+    fn first_time(&mut self, seen: &mut HashSet<String>, key: &Spanned<String>) -> bool {
+        let new = seen.insert(key.value.clone());
+        if !new {
+            self.push(
+                Diagnostic::warning(
+                    Code::DuplicateKey,
+                    key.span,
+                    format!("there is another flag `{key}` below; this one is ignored"),
+                )
+                .hint("the last one counts"),
+            );
+        }
+        new
+    }
+
+    fn flag_into(&mut self, key: Spanned<String>, node: &Node, read: &mut Read) {
+        self.diagnostics.about(Some(&key));
+        self.broken = None;
+        let flag = self.flag(&key, node, &read.definition);
+        self.diagnostics.about(None);
+        match (flag, self.broken.take()) {
+            (Some(flag), None) => read.definition.flags.push(flag),
+            (_, error) => {
+                let client = matches!(node.get("client"), Some(Node { value: Value::Bool(true), .. }));
+                let enabled = node.get("state").and_then(Node::as_text) != Some("DISABLED");
+                let error = error.unwrap_or(FlagError::Parse);
+                read.broken.push(BrokenFlag { key: key.value, error, enabled, client });
+            }
+        }
+    }
+
+    /// The members of an object of named things; an empty name is refused.
+    fn named<'n>(
+        &mut self,
+        key: &str,
+        node: &'n Node,
+    ) -> impl Iterator<Item = (Spanned<String>, &'n Node)> + use<'n> {
+        let members = node.as_object();
+        if members.is_none() {
+            self.wrong_kind(key, "an object", node);
+        }
+        for member in members.unwrap_or_default() {
+            if member.key.is_empty() {
+                self.push(Diagnostic::error(
+                    Code::BadValue,
+                    member.key.span,
+                    format!("a name in `{key}` is empty"),
+                ));
+            }
+        }
+        members.unwrap_or_default().iter().map(|member| (member.key.clone(), &member.value))
+    }
+
+    /// `metadata`: entries that are not scalars are refused one by one.
+    pub(super) fn metadata(&mut self, node: &Node) -> Metadata {
+        let Some(members) = node.as_object() else {
+            self.wrong_kind("metadata", "an object", node);
+            return Metadata::default();
+        };
+        let mut kept = Vec::with_capacity(members.len());
+        for member in members {
+            match member.value.value {
+                Value::Bool(_) | Value::Number(_) | Value::Text(_) => kept.push(member.clone()),
+                _ => self.wrong_kind(&member.key, "a string, a number or a boolean", &member.value),
+            }
+        }
+        Metadata(kept)
+    }
+
+    fn segment(&mut self, name: Spanned<String>, node: &Node) -> Option<Segment> {
+        let mut fields = Fields::open(self, &name, node)?;
+        let when = fields.take("when").cloned();
+        let mut list = |reader: &mut Self, key| {
+            let texts = fields.take(key).map(|node| reader.texts(key, node)).unwrap_or_default();
+            texts.into_iter().map(|text| text.value).collect::<Vec<_>>()
+        };
+        let include = list(self, "include");
+        let exclude = list(self, "exclude");
+        let span = fields.head();
+        fields.finish(self, "a segment", true);
+        if when.is_none() && include.is_empty() {
+            self.push(
+                Diagnostic::error(Code::BadValue, span, format!("nobody can be in the segment `{name}`"))
+                    .hint("give it `when`, a condition, or `include`, a list of targeting keys"),
+            );
+        }
+        Some(Segment { name, when, include, exclude })
+    }
+}
