@@ -148,8 +148,8 @@ fn go_on(rules: &PlanRules, state: &RolloutState) -> Answer {
 fn warning(judged: &Judged<'_>) -> Option<String> {
     (judged.control_share > SATURATED_SHARE).then(|| {
         format!(
-            "note on `{}`: {} of the measured control units are bad; a ratio of units cannot show much when most units \
-             are bad sooner or later (hint: a stricter definition of bad, or a shorter window)",
+            "note on `{}`: {} of the measured control units are bad; a ratio of units tends to 1 when most units are bad \
+             sooner or later, so read the margin with care (hint: a stricter definition of bad, or a shorter window)",
             judged.rule.metric,
             percent(judged.control_share)
         )

@@ -127,8 +127,8 @@ fn shown_not_worse(runs: u64, ratio: f64, margin: f64) -> f64 {
     let run = |seed: &u64| {
         let mut shown = false;
         roll_out(*seed, ratio, |_, _, counts| {
-            let log_e = rate_ratio::not_worse_log_e(counts, margin).expect("a usable margin");
-            shown = clears(log_e, log_threshold(ALPHA, 1.0));
+            let log_e = rate_ratio::not_worse_log_e(counts, margin);
+            shown = log_e.is_some_and(|log_e| clears(log_e, log_threshold(ALPHA, 1.0)));
             !shown
         });
         shown

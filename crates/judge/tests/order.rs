@@ -371,13 +371,13 @@ fn a_plan_without_guardrails_still_needs_exposures() {
 
 #[test]
 fn saturated_metrics_are_pointed_out() {
-    let judgement = judge(&one(), &at(1), &seen(vec![metric("wrong", 2_600, 2_600)]), NOW);
+    let judgement = judge(&one(), &at(1), &seen(vec![metric("wrong", 1_300, 1_300)]), NOW);
     assert!(
-        judgement.reasons.iter().any(|r| r.starts_with("note on `wrong`: 52 %")),
+        judgement.reasons.iter().any(|r| r.starts_with("note on `wrong`: 26 %")),
         "{:?}",
         judgement.reasons
     );
-    let judgement = judge(&one(), &at(1), &seen(vec![metric("wrong", 2_400, 2_400)]), NOW);
+    let judgement = judge(&one(), &at(1), &seen(vec![metric("wrong", 1_250, 1_250)]), NOW);
     assert!(!judgement.reasons.iter().any(|r| r.starts_with("note")), "{:?}", judgement.reasons);
 }
 
