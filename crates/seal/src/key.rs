@@ -6,9 +6,10 @@ use core::fmt;
 
 use ed25519_dalek::{Signature, VerifyingKey};
 
+use crate::base64;
 use crate::error::SealError;
 use crate::limits;
-use crate::text::{decode_base64, encode_base64, sha256};
+use crate::text::sha256;
 
 /// The signed-note algorithm byte of Ed25519.
 pub(crate) const ED25519: u8 = 1;
@@ -154,7 +155,7 @@ pub(crate) fn split_key(text: &str) -> Option<(&str, [u8; 4], Vec<u8>)> {
             *byte = (*byte << 4) | value;
         }
     }
-    Some((name, id, decode_base64(key)?))
+    Some((name, id, base64::decode(key)?))
 }
 
 /// The 32 key bytes behind an Ed25519 algorithm byte.
@@ -178,7 +179,7 @@ pub(crate) fn push_key(out: &mut String, name: &str, id: [u8; 4], key: &[u8; 32]
     if let Some(tail) = bytes.last_chunk_mut::<32>() {
         *tail = *key;
     }
-    out.push_str(&encode_base64(&bytes));
+    base64::push(out, &bytes);
 }
 
 #[cfg(test)]

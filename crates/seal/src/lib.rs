@@ -10,6 +10,7 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
+mod base64;
 #[cfg(test)]
 mod conformance;
 mod error;

@@ -5,12 +5,10 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use crate::base64;
 use crate::error::SealError;
 use crate::key::is_name;
 use crate::limits;
-use crate::text::decode_base64;
-#[cfg(any(test, feature = "sign"))]
-use crate::text::encode_base64;
 
 /// What a signature line begins with: an em dash and a space.
 const DASH: &str = "\u{2014} ";
@@ -89,7 +87,7 @@ impl<'a> Note<'a> {
 impl<'a> NoteSignature<'a> {
     fn parse(line: &'a str) -> Option<Self> {
         let (name, signature) = line.strip_prefix(DASH)?.split_once(' ')?;
-        let bytes = decode_base64(signature)?;
+        let bytes = base64::decode(signature)?;
         let (id, signature) = bytes.split_first_chunk::<4>()?;
         if signature.is_empty() || !is_name(name) {
             return None;
@@ -107,7 +105,7 @@ pub(crate) fn push_signature(out: &mut String, name: &str, id: [u8; 4], signatur
     out.push_str(DASH);
     out.push_str(name);
     out.push(' ');
-    out.push_str(&encode_base64(&bytes));
+    base64::push(out, &bytes);
     out.push('\n');
 }
 

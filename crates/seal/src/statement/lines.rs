@@ -2,8 +2,9 @@
 
 use alloc::string::String;
 
+use crate::base64;
 use crate::error::SealError;
-use crate::text::{decode_decimal, decode_digest, encode_base64, push_decimal};
+use crate::text::{decode_decimal, decode_digest, push_decimal};
 
 /// Walks a statement line by line and remembers where it is, for the error.
 pub(crate) struct Lines<'a> {
@@ -104,5 +105,8 @@ pub(crate) fn push_number(out: &mut String, word: &str, value: u64) {
 
 /// Append a SHA-256 field.
 pub(crate) fn push_digest(out: &mut String, word: &str, value: &[u8; 32]) {
-    push_field(out, word, &encode_base64(value));
+    out.push_str(word);
+    out.push(' ');
+    base64::push(out, value);
+    out.push('\n');
 }

@@ -6,12 +6,12 @@ use alloc::vec::Vec;
 
 use super::Form;
 use super::lines::{Lines, push_field, push_number};
+use crate::base64;
 use crate::error::SealError;
 use crate::limits;
 use crate::policy::Mark;
 use crate::text::{
-    decode_decimal, decode_digest, encode_base64, is_audience, is_environment, is_flag_key, push_decimal,
-    sha256,
+    decode_decimal, decode_digest, is_audience, is_environment, is_flag_key, push_decimal, sha256,
 };
 
 /// What the governor says, minute by minute.
@@ -121,7 +121,7 @@ impl Form for PulseStatement {
         out.push(' ');
         push_decimal(out, self.snapshot.sequence);
         out.push(' ');
-        out.push_str(&encode_base64(&self.snapshot.digest));
+        base64::push(out, &self.snapshot.digest);
         out.push('\n');
         for (flag, stage) in &self.stages {
             out.push_str("stage ");
