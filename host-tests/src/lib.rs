@@ -1,1 +1,6 @@
-//! Embedders, conformance runners, budgets, architecture test.
+//! What the tests of the whole share: where other projects' data lies, and the conformance suites.
+//!
+//! The tests themselves are in `tests/`, the runner of the suites is `cargo xtask conformance`.
+
+pub mod conformance;
+pub mod shared;

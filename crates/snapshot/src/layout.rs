@@ -199,3 +199,25 @@ pub mod state {
     /// All bits that mean something.
     pub const ALL: u8 = 31;
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The sizes that `docs/snapshot.md` tells.
+    #[test]
+    fn records_are_as_long_as_documented() {
+        let sizes = [
+            size_of::<Header>(),
+            size_of::<AttributeRecord>(),
+            size_of::<Instruction>(),
+            size_of::<ProgramRecord>(),
+            size_of::<VariantRecord>(),
+            size_of::<DomainRecord>(),
+            size_of::<StageRecord>(),
+            size_of::<PlanRecord>(),
+            size_of::<FlagRecord>(),
+        ];
+        assert_eq!(sizes, [72, 8, 8, 12, 16, 8, 24, 48, 36]);
+    }
+}

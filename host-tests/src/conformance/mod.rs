@@ -1,0 +1,61 @@
+//! Other projects' expectations, run against the engine: one suite a folder or file.
+
+pub mod flagd;
+pub mod json_logic;
+pub mod murmur3;
+mod number;
+
+use std::path::Path;
+
+use anyhow::Result;
+use serde::Serialize;
+
+/// What came of one suite.
+#[derive(Debug, Default, Serialize)]
+pub struct Suite {
+    /// Its name: a folder, or `folder/file` where a folder holds several suites.
+    pub suite: String,
+    /// Rows that held.
+    pub passed: usize,
+    /// Rows that did not.
+    pub failed: usize,
+    /// Rows that need not hold.
+    pub skipped: usize,
+    /// The names of the failed rows, each with what was seen.
+    pub failures: Vec<String>,
+}
+
+impl Suite {
+    fn new(name: &str) -> Self {
+        Suite { suite: name.into(), ..Suite::default() }
+    }
+
+    /// Counts one row: `Ok` held, `Err` says what was seen instead.
+    fn row(&mut self, name: &str, result: Result<(), String>) {
+        match result {
+            Ok(()) => self.passed += 1,
+            Err(seen) => {
+                self.failed += 1;
+                self.failures.push(format!("{name}: {seen}"));
+            }
+        }
+    }
+}
+
+/// Runs every suite whose data is in `folder`.
+///
+/// # Errors
+/// Data that is there but cannot be read.
+pub fn run(folder: &Path) -> Result<Vec<Suite>> {
+    let mut suites = Vec::new();
+    if folder.join("flagd").is_dir() {
+        suites.push(flagd::run(&folder.join("flagd"))?);
+    }
+    if folder.join("json-logic").is_dir() {
+        suites.extend(json_logic::run(&folder.join("json-logic"))?);
+    }
+    if folder.join("murmur3").is_dir() {
+        suites.push(murmur3::run(&folder.join("murmur3"))?);
+    }
+    Ok(suites)
+}
