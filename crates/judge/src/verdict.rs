@@ -83,7 +83,7 @@ pub(crate) fn judge_metric<'a>(
     } else if problem.is_some() || !measured_alike {
         MetricVerdict::Invalid
     } else {
-        let wants = stage.map_or((0, 0), |s| (s.min_units, if s.randomised { s.min_bad } else { 0 }));
+        let wants = stage.map_or((1, 0), |s| (s.min_units.max(1), if s.randomised { s.min_bad } else { 0 }));
         let data = data_verdict(age, rules.staleness, (units, maturing_units, bad), wants);
         data.unwrap_or_else(|| shown(non_inferior, rule.not_worse_by.is_some(), improved, promote))
     };

@@ -131,6 +131,8 @@ fn rule_7_a_signal_holds_and_lets_go() {
     let judgement = judge(&rules, &at(1), &worse, NOW);
     expect(&judgement, rule::SIGNAL, Action::Hold);
     assert_eq!(judgement.metrics[1].latched, None);
+    // It spends nothing of the shared budget, so all of the attempt's alpha is its own.
+    assert_eq!(judgement.metrics[1].log_threshold, -judgement.attempt_alpha.ln());
     let better = seen(vec![metric("wrong", 200, 200), metric("cost", 210, 200)]);
     expect(&judge(&rules, &at(1), &better, NOW), rule::ADVANCE, Action::Advance { to: 2 });
 }
@@ -175,6 +177,12 @@ fn no_data_never_counts_as_success() {
     let judgement = judge(&rules, &at(1), &seen(vec![silent]), NOW);
     expect(&judgement, rule::HEALTH, Action::Hold);
     assert_eq!(judgement.metrics[0].verdict, MetricVerdict::Invalid);
+    // The same, too early for the sample-ratio check to be sure: a stage that asks for 0 units still wants one.
+    let mut silent = metric("wrong", 0, 3);
+    (silent.cohorts[0].treated_units, silent.cohorts[0].control_units) = (0, 8);
+    let judgement = judge(&rules, &at(1), &seen(vec![silent]), OPENED + 800);
+    expect(&judgement, rule::INSUFFICIENT, Action::Wait);
+    assert_eq!(judgement.metrics[0].verdict, MetricVerdict::Insufficient);
     // A tripwire that has never been heard is not a tripwire that is quiet.
     rules.guardrails.push(guardrail("unsafe", Role::Tripwire, 1.0, None));
     let judgement = judge(&rules, &at(1), &seen(vec![metric("wrong", 200, 200)]), OPENED + 800);
