@@ -7,6 +7,7 @@
 
 pub mod articles;
 pub mod client;
+pub mod demo;
 pub mod measure;
 pub mod model;
 pub mod prompt;

@@ -33,6 +33,14 @@ pub struct Behaviour {
 }
 
 impl Behaviour {
+    /// Reads a variant's value.
+    ///
+    /// # Errors
+    /// Not JSON, or not a behaviour.
+    pub fn read(json: &str) -> Result<Self> {
+        serde_json::from_str(json).with_context(|| format!("`{json}` is no behaviour"))
+    }
+
     /// The model's settings under this behaviour.
     pub fn settings(&self, seed: u64) -> Settings {
         Settings { order: self.order, temperature: self.temperature, max_tokens: self.max_tokens, seed }
