@@ -59,6 +59,17 @@ pub(super) fn lower(
     alone.flags.into_iter().next().unwrap_or(empty)
 }
 
+/// Only says what is wrong with the rules of a flag that cannot be used anyway.
+pub(super) fn check_rules(flag: &Flag, set: &Definition, options: &Options, diagnostics: &mut Diagnostics) {
+    if let Some(targeting) = &flag.targeting {
+        results::check(flag, targeting, diagnostics);
+        rule::lower(targeting, set, options, diagnostics);
+    }
+    if let Some(rollout) = &flag.rollout {
+        plan::lower(flag, rollout, set, options, diagnostics);
+    }
+}
+
 /// What a flag's values are: what its first variant is.
 fn kind(flag: &Flag) -> FlagKind {
     match flag.variants.first().map(|variant| &variant.value.value) {

@@ -38,8 +38,11 @@ pub(crate) fn lower(
         diagnostics.about(Some(&flag.key));
         draft.flags.push(flag::lower(flag, set, options, diagnostics));
     }
-    diagnostics.about(None);
     for flag in broken.iter().filter(|flag| reaches(flag.client)) {
+        diagnostics.about(Some(&flag.key));
+        if let Some(rest) = &flag.rest {
+            flag::check_rules(rest, set, options, diagnostics);
+        }
         draft.flags.push(DraftFlag {
             enabled: flag.enabled,
             client: flag.client,
@@ -48,6 +51,7 @@ pub(crate) fn lower(
             ..DraftFlag::new(&flag.key, FlagKind::Boolean)
         });
     }
+    diagnostics.about(None);
     draft
 }
 

@@ -50,6 +50,8 @@ pub(super) struct Rule<'a> {
     /// The `$ref`s and segments being written out.
     trail: Vec<String>,
     failed: bool,
+    /// It is beyond a limit, and that has been said.
+    stopped: bool,
 }
 
 impl<'a> Rule<'a> {
@@ -63,6 +65,7 @@ impl<'a> Rule<'a> {
             loops: 0,
             trail: Vec::new(),
             failed: false,
+            stopped: false,
         }
     }
 
@@ -171,13 +174,13 @@ impl<'a> Rule<'a> {
     fn too_large(&mut self, span: Span, what: &str, limit: usize, unit: &str) {
         self.failed = true;
         // The innermost place is the one to show; the way out passes here again.
-        if self.depth > 0 {
+        if !self.stopped {
+            self.stopped = true;
             self.diagnostics.push(
                 Diagnostic::error(Code::RuleTooLarge, span, format!("the rule {what}"))
                     .hint(format!("at most {limit} {unit}, with `$ref` and `segment` written out")),
             );
         }
-        self.depth = 0;
     }
 
     /// A number of arguments as programs count them.

@@ -13,7 +13,7 @@ mod value_schema;
 use flagstone_snapshot::FlagError;
 
 use crate::diagnostic::{Code, Diagnostic, Diagnostics};
-use crate::model::Definition;
+use crate::model::{Definition, Flag};
 use crate::span::Spanned;
 use crate::tree::{Node, Value};
 
@@ -35,6 +35,8 @@ pub(crate) struct BrokenFlag {
     pub(crate) error: FlagError,
     pub(crate) enabled: bool,
     pub(crate) client: bool,
+    /// What could be read of it, so that its rules are looked at as well.
+    pub(crate) rest: Option<Box<Flag>>,
 }
 
 /// Reads a definition; none when there is nothing in the tree to work with.

@@ -120,11 +120,11 @@ impl Reader<'_> {
         self.diagnostics.about(None);
         match (flag, self.broken.take()) {
             (Some(flag), None) => read.definition.flags.push(flag),
-            (_, error) => {
+            (rest, error) => {
                 let client = matches!(node.get("client"), Some(Node { value: Value::Bool(true), .. }));
                 let enabled = node.get("state").and_then(Node::as_text) != Some("DISABLED");
                 let error = error.unwrap_or(FlagError::Parse);
-                read.broken.push(BrokenFlag { key: key.value, error, enabled, client });
+                read.broken.push(BrokenFlag { key: key.value, error, enabled, client, rest: rest.map(Box::new) });
             }
         }
     }

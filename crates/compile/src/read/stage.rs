@@ -171,14 +171,14 @@ impl Reader<'_> {
     fn arms_fit(&mut self, stage: &Stage, treat: u32, control: u32) {
         let room = if treat > HALF { SHARE_TOTAL - treat } else { HALF };
         if control > room {
-            let why = if treat > HALF { "beside that much treatment" } else { "at any time" };
+            let beside = if treat > HALF { format!(" beside {} treated", percent(treat)) } else { String::new() };
             self.refuse(
                 Diagnostic::error(
                     Code::Ladder,
                     stage.name.span,
                     format!("the control of `{}` does not fit", stage.name),
                 )
-                .hint(format!("{why} the control is at most {}", percent(room))),
+                .hint(format!("the control is at most {}{beside}", percent(room))),
             );
         }
         if treat == 0 {
