@@ -20,7 +20,7 @@ pub struct Tally {
     /// Answers with at least one unsupported statement.
     pub unsupported: u32,
     /// Answers without the fact asked for.
-    pub missing: u32,
+    pub unanswered: u32,
     /// Refusals.
     pub refused: u32,
 }
@@ -84,7 +84,7 @@ pub fn run(
             };
             tally.answers += 1;
             tally.unsupported += u32::from(measured.unsupported > 0);
-            tally.missing += u32::from(!measured.found);
+            tally.unanswered += u32::from(!measured.found);
             tally.refused += u32::from(measured.refused);
         }
         if trial.samples.len() < 12 {
@@ -94,4 +94,42 @@ pub fn run(
     let elapsed = u64::try_from(start.elapsed().as_micros()).unwrap_or(u64::MAX);
     trial.mean_microseconds = elapsed / u64::from(trial.all.answers.max(1));
     Ok(trial)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::demo::{edition::DEFINITION, operator::behaviours};
+
+    /// The demonstration stands on this: whatever the seed, one candidate is better for everybody and the other is
+    /// worse for those who do not write English.
+    #[test]
+    fn the_candidates_are_what_the_demonstration_says_they_are() {
+        let parts = Parts::load().unwrap();
+        let model = Model::train(&parts.passages);
+        let behaviours = behaviours(DEFINITION).unwrap();
+        for seed in 1..=5 {
+            let try_one = |variant: &str, surface: Surface| {
+                let (_, _, behaviour) =
+                    behaviours.iter().find(|(flag, name, _)| flag == surface.flag() && name == variant).unwrap();
+                run(&parts, &model, behaviour, surface, 1_000, seed).unwrap()
+            };
+            let today = try_one("today", Surface::Chat).all;
+            let sharper = try_one("sharper", Surface::Chat).all;
+            assert!(sharper.unsupported * 3 < today.unsupported, "seed {seed}: {today:?} {sharper:?}");
+            assert!(sharper.unanswered * 2 < today.unanswered, "seed {seed}: {today:?} {sharper:?}");
+            let today = try_one("today", Surface::Email);
+            let english = try_one("english-first", Surface::Email);
+            let unanswered = |trial: &Trial, slice: &str| {
+                let tally = trial.slices.get(slice).copied().unwrap_or_default();
+                tally.percent(tally.unanswered)
+            };
+            assert!(unanswered(&english, "language=en") <= unanswered(&today, "language=en"), "seed {seed}");
+            for slice in ["language=de", "language=fr"] {
+                assert!(unanswered(&english, slice) > 4.0 * unanswered(&today, slice), "seed {seed}, {slice}");
+            }
+            assert!(english.all.unanswered > 2 * today.all.unanswered, "seed {seed}");
+            assert!(english.all.refused > 20 * today.all.refused, "seed {seed}");
+        }
+    }
 }
