@@ -175,3 +175,21 @@ fn without_any_folder() {
     assert!(!accepts(&identity, b"any message", &forged));
     assert_eq!(VerifierKey::new("x", identity), Err(SealError::WeakKey));
 }
+
+/// Always run: a signature whose commitment is the identity, which only the holder of the key can make, and which
+/// verifiers that are not strict accept (s = k a, as R = 0 B asks). Computed from RFC 8032 for the seed of 32 tens.
+#[test]
+fn commitments_of_small_order_are_refused() {
+    let key = SecretKey::from_seed("vector", [10; 32]).unwrap();
+    let mut signature = [0; 64];
+    signature[0] = 1;
+    signature[32..].copy_from_slice(&hex("cb23c8d06370c9bdc3296b6b47961e19a9082a9d1fe957813086a1c143cde006"));
+    let plain = ed25519_dalek::VerifyingKey::from_bytes(key.verifying_key().public()).unwrap();
+    let message = b"any message";
+    let signature_of_dalek = ed25519_dalek::Signature::from_bytes(&signature);
+    assert!(
+        ed25519_dalek::Verifier::verify(&plain, message, &signature_of_dalek).is_ok(),
+        "the vector is right"
+    );
+    assert!(!key.verifying_key().verifies(message, &signature));
+}

@@ -181,6 +181,18 @@ fn a_revoked_root_key_has_no_say() {
 }
 
 #[test]
+fn a_revoked_next_statement_is_refused() {
+    let world = World::new();
+    let mut draft = world.trust_draft();
+    draft.version = 2;
+    let note = world.trust_note(&draft);
+    let mut first = world.trust_draft();
+    assert!(world.pin(&first).advance(&note, NOW).is_ok());
+    first.revoked_statements = vec![draft.digest()];
+    assert_eq!(world.pin(&first).advance(&note, NOW), Err(E::RevokedStatement));
+}
+
+#[test]
 fn asleep_for_forty_rotations() {
     let world = World::new();
     let start = world.trust();
