@@ -95,7 +95,7 @@ fn several_findings_at_once_with_places_and_hints() {
        |                   ^^^^^
        |
        = hint: shared rules stand under `$evaluators`
-");
+    ");
 }
 
 #[test]
@@ -163,7 +163,7 @@ fn a_plan_is_held_to_its_rules() {
        |                                ^^^^^
        |
        = hint: did you mean `staff`?
-");
+    ");
 }
 
 const PLAN: &str = r#"metrics:
@@ -271,7 +271,7 @@ fn a_ladder_must_stand() {
     { name: a, treat: some, control: 0% }
       FS0402: `treat` is not a share
         hint: write it as `5%` or `0.05`
-");
+    ");
 }
 
 #[test]
@@ -310,8 +310,9 @@ fn json_that_is_none() {
       |
     3 |     "a": { "state": "ENABLED", }
       |                              ^
-"#);
-    let source = json("{\"flags\": {}, \"flags\": {\"a\": {\"state\": \"DISABLED\", \"variants\": {\"on\": true}}}}");
+    "#);
+    let source =
+        json("{\"flags\": {}, \"flags\": {\"a\": {\"state\": \"DISABLED\", \"variants\": {\"on\": true}}}}");
     insta::assert_snapshot!(said(&source, &options()), @r#"
     warning[FS0103]: `flags` is written twice
      --> flags.json:1:15
@@ -322,7 +323,7 @@ fn json_that_is_none() {
       |  this one is ignored
       |
       = hint: the last one counts
-"#);
+    "#);
 }
 
 #[test]
@@ -334,7 +335,7 @@ fn yaml_that_is_none() {
       |
     4 |   b: 3
       |    ^
-");
+    ");
     for (text, why) in [
         ("", "the definition is empty"),
         ("a: 1\n---\nb: 2\n", "a second document begins here"),
@@ -345,7 +346,8 @@ fn yaml_that_is_none() {
     ] {
         let outcome = compile(&yaml(text), &options());
         assert!(outcome.draft.is_none(), "{text}");
-        let messages: Vec<_> = outcome.diagnostics.iter().map(|diagnostic| diagnostic.message.as_str()).collect();
+        let messages: Vec<_> =
+            outcome.diagnostics.iter().map(|diagnostic| diagnostic.message.as_str()).collect();
         assert!(messages.iter().any(|message| message.contains(why)), "{text}: {messages:?}");
     }
 }

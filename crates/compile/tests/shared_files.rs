@@ -90,7 +90,8 @@ const VARIANTS: &str = r#"{"clubs": 1, "diamonds": 1, "hearts": 1, "spades": 1, 
 #[test]
 fn every_classic_json_logic_rule_lowers() {
     let Some(shared) = shared() else { return };
-    let text = std::fs::read_to_string(shared.join("conformance/json-logic/compatible.json")).expect("the file");
+    let text =
+        std::fs::read_to_string(shared.join("conformance/json-logic/compatible.json")).expect("the file");
     let cases: Vec<serde_json::Value> = serde_json::from_str(&text).expect("it is JSON");
     assert!(cases.len() > 100);
     for case in cases {

@@ -328,7 +328,7 @@ impl Rule<'_> {
     ) -> Step {
         let least = if matches!(op, Arithmetic::Divide | Arithmetic::Modulo) { 2 } else { 1 };
         self.arity(operator, arguments, least, most);
-        let used = arguments.get(..arguments.len().min(most)).unwrap_or_default();
+        let used = arguments;
         if used.len() < least {
             used.iter().try_for_each(|argument| self.unreachable(argument))?;
             return self.constant(match op {
@@ -336,6 +336,19 @@ impl Rule<'_> {
                 Arithmetic::Multiply => Json::Integer(1),
                 _ => Json::Null,
             });
+        }
+        if matches!(op, Arithmetic::Subtract | Arithmetic::Divide | Arithmetic::Modulo) {
+            // From the left, two at a time.
+            let (first, rest) = used.split_at(used.len().min(1));
+            self.all(first)?;
+            if rest.is_empty() {
+                return self.push(Op::Arithmetic(op, 1));
+            }
+            for argument in rest {
+                self.expression(argument)?;
+                self.push(Op::Arithmetic(op, 2))?;
+            }
+            return Ok(());
         }
         self.all(used)?;
         self.push(Op::Arithmetic(op, count(used)))
@@ -388,11 +401,11 @@ fn comparison(operator: &str) -> Option<Comparison> {
     })
 }
 
-/// The operation and how many arguments it uses at most.
+/// The operation and how many arguments it is meant for at most.
 fn arithmetic(operator: &str) -> Option<(Arithmetic, usize)> {
     Some(match operator {
         "+" => (Arithmetic::Add, usize::MAX),
-        "-" => (Arithmetic::Subtract, 2),
+        "-" => (Arithmetic::Subtract, usize::MAX),
         "*" => (Arithmetic::Multiply, usize::MAX),
         "/" => (Arithmetic::Divide, 2),
         "%" => (Arithmetic::Modulo, 2),

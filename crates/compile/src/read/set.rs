@@ -124,7 +124,13 @@ impl Reader<'_> {
                 let client = matches!(node.get("client"), Some(Node { value: Value::Bool(true), .. }));
                 let enabled = node.get("state").and_then(Node::as_text) != Some("DISABLED");
                 let error = error.unwrap_or(FlagError::Parse);
-                read.broken.push(BrokenFlag { key: key.value, error, enabled, client, rest: rest.map(Box::new) });
+                read.broken.push(BrokenFlag {
+                    key: key.value,
+                    error,
+                    enabled,
+                    client,
+                    rest: rest.map(Box::new),
+                });
             }
         }
     }

@@ -171,7 +171,8 @@ impl Reader<'_> {
     fn arms_fit(&mut self, stage: &Stage, treat: u32, control: u32) {
         let room = if treat > HALF { SHARE_TOTAL - treat } else { HALF };
         if control > room {
-            let beside = if treat > HALF { format!(" beside {} treated", percent(treat)) } else { String::new() };
+            let beside =
+                if treat > HALF { format!(" beside {} treated", percent(treat)) } else { String::new() };
             self.refuse(
                 Diagnostic::error(
                     Code::Ladder,

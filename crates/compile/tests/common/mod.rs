@@ -7,10 +7,8 @@ use flagstone_compile::{Options, Outcome, Source, compile};
 
 /// The shared folder: `FLAGSTONE_SHARED`, or `../shared` beside the checkout. None when it is not there.
 pub(crate) fn shared() -> Option<PathBuf> {
-    let folder = std::env::var_os("FLAGSTONE_SHARED").map_or_else(
-        || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared"),
-        PathBuf::from,
-    );
+    let folder = std::env::var_os("FLAGSTONE_SHARED")
+        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared"), PathBuf::from);
     if folder.is_dir() {
         return Some(folder);
     }
