@@ -4,9 +4,13 @@
 //! `cargo xtask build` makes `target/guest/flagstone.component.wasm` of it. `docs/engine.md` describes the
 //! handles, the packed decision, and the same exports as a flat core ABI.
 #![no_std]
+#![cfg_attr(not(target_arch = "wasm32"), allow(dead_code))] // natively nothing is exported
 extern crate alloc;
-extern crate std; // the allocator, the panic that becomes a trap, and the one cell below
+#[cfg(not(target_arch = "wasm32"))]
+extern crate std;
 
+#[cfg(target_arch = "wasm32")]
+mod runtime;
 mod slots;
 
 /// What wit-bindgen makes of the world.
@@ -21,7 +25,6 @@ mod bindings {
 
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
-use core::cell::RefCell;
 
 use bindings::exports::flagstone::flags::cohorts::{self, Assignment};
 use bindings::exports::flagstone::flags::evaluator::{
@@ -35,6 +38,7 @@ use flagstone_seal::limits::SERVER_PAYLOAD_BYTES;
 use flagstone_seal::{Mark, OpenPolicy, Opened, PulsePolicy, PulseStatement, SealError, TrustRoot};
 use flagstone_snapshot::{FlagKind, LoadError, Snapshot};
 use slots::Slots;
+use spin::Mutex;
 
 /// What an instance holds once it is open.
 struct Engine {
@@ -48,13 +52,11 @@ struct Engine {
     contexts: Slots<Context>,
 }
 
-std::thread_local! {
-    static ENGINE: RefCell<Option<Engine>> = const { RefCell::new(None) };
-}
+static ENGINE: Mutex<Option<Engine>> = Mutex::new(None);
 
-/// Runs with the open engine, none before `open`.
+/// Runs with the open engine, none before `open`. One thread, no imports: nothing can hold the lock twice.
 fn with<R>(run: impl FnOnce(&mut Engine) -> R) -> Option<R> {
-    ENGINE.with_borrow_mut(|engine| engine.as_mut().map(run))
+    ENGINE.lock().as_mut().map(run)
 }
 
 /// The component: everything it has is in [`ENGINE`].
@@ -93,7 +95,7 @@ impl evaluator::Guest for Component {
         let control = Control::closed(&snapshot);
         let contexts = Slots::new();
         let engine = Engine { trust, audience, environment, mark, snapshot, control, pulse: None, contexts };
-        ENGINE.set(Some(engine));
+        *ENGINE.lock() = Some(engine);
         Ok(info)
     }
 
