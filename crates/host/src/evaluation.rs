@@ -1,0 +1,83 @@
+//! What an evaluation gives back, and what can be recorded of it.
+
+use flagstone_events::{ExposureFacts, SnapshotId, Stream, UnitKey};
+
+use crate::engine::Decision;
+
+/// A decision, with what is needed to record it as an exposure.
+#[derive(Debug, Clone)]
+pub struct Evaluation {
+    /// What was decided.
+    pub decision: Decision,
+    /// The engine's canonical text of it, byte-identical on every platform.
+    pub text: String,
+    /// The snapshot that decided; none when there was none.
+    pub snapshot: Option<SnapshotId>,
+    /// When, unix milliseconds.
+    pub at_ms: u64,
+    /// The unit, when the context named one. Not readable from outside and not serialisable.
+    pub(crate) unit: Option<UnitKey>,
+}
+
+impl Evaluation {
+    /// The variant's value, none when the caller's own default is meant.
+    #[must_use]
+    pub fn value(&self) -> Option<&serde_json::Value> {
+        self.decision.variant.as_ref().map(|_| &self.decision.value)
+    }
+
+    /// What an exposure event of this evaluation says; none when no variant was given, or to no named unit.
+    pub(crate) fn facts(&self, stream: Stream) -> Option<(ExposureFacts, &UnitKey)> {
+        let decision = &self.decision;
+        let facts = ExposureFacts {
+            stream,
+            flag: decision.flag.clone(),
+            variant: decision.variant.clone()?,
+            arm: decision.arm,
+            stage: decision.stage.as_ref().map(|stage| stage.index),
+            cohort: decision.cohort.as_ref().map(|cohort| cohort.index),
+            probability: decision.cohort.as_ref().map_or(0, |cohort| cohort.probability),
+            snapshot: self.snapshot?,
+            reason: decision.reason.clone(),
+            at_ms: self.at_ms,
+        };
+        Some((facts, self.unit.as_ref()?))
+    }
+}
+
+/// A context to decide for: the JSON text of an object. `targetingKey` names the unit.
+pub struct ContextText {
+    pub(crate) text: String,
+    pub(crate) unit: Option<UnitKey>,
+}
+
+impl std::fmt::Debug for ContextText {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "ContextText({} private bytes)", self.text.len())
+    }
+}
+
+impl From<&serde_json::Value> for ContextText {
+    fn from(value: &serde_json::Value) -> Self {
+        let unit = value.get("targetingKey").and_then(serde_json::Value::as_str);
+        Self { unit: unit.and_then(|key| UnitKey::new(key).ok()), text: value.to_string() }
+    }
+}
+
+impl From<serde_json::Value> for ContextText {
+    fn from(value: serde_json::Value) -> Self {
+        Self::from(&value)
+    }
+}
+
+impl From<&str> for ContextText {
+    fn from(text: &str) -> Self {
+        #[derive(serde::Deserialize)]
+        struct Unit {
+            #[serde(rename = "targetingKey")]
+            key: Option<String>,
+        }
+        let unit = serde_json::from_str::<Unit>(text).ok().and_then(|unit| unit.key);
+        Self { unit: unit.and_then(|key| UnitKey::new(key).ok()), text: text.to_owned() }
+    }
+}

@@ -1,0 +1,362 @@
+//! The host: everything started, wired and stopped.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use flagstone_events::{Body, OutcomeFacts, Pepper, Stream, UnitKey};
+use tokio::sync::{Notify, watch};
+use tokio::task::JoinHandle;
+
+use crate::clock::{self, HostClock};
+use crate::config::{HostConfig, Report};
+use crate::engine::{Decision, Engine};
+use crate::evaluation::{ContextText, Evaluation};
+use crate::live::Live;
+use crate::record::{Recorded, Recorder};
+use crate::report::{ReportConfig, ReportCounts, Reporter};
+use crate::spool::{Spool, SpoolLimits};
+use crate::status::{EventStatus, HostStatus};
+use crate::store::Store;
+use crate::sync::{Gate, Keeper, Source, SyncConfig, SyncStatus, Syncer};
+use crate::{HostError, limits};
+
+/// A running host. Evaluation is synchronous and never waits for network or disk; share it in an `Arc`.
+pub struct Host {
+    live: Arc<Live>,
+    engine: Arc<Engine>,
+    clock: Arc<HostClock>,
+    has_pulse: bool,
+    sync: Arc<Mutex<SyncStatus>>,
+    sync_now: Arc<Notify>,
+    stop_sync: watch::Sender<bool>,
+    recorder: Recorder,
+    spool: Arc<Mutex<Spool>>,
+    report: Arc<ReportCounts>,
+    stop_report: watch::Sender<Option<tokio::time::Instant>>,
+    tasks: Mutex<Vec<JoinHandle<()>>>,
+    evaluations: AtomicU64,
+    pepper: Pepper,
+    stream: Stream,
+    window_ms: u64,
+}
+
+/// An outcome to report: something measured about a unit.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct OutcomeReport {
+    /// What metrics refer to as their `event`.
+    pub name: String,
+    /// The caller's own id of the thing measured; makes a repeated report recognisable. It is not sent.
+    pub request: String,
+    /// Numbers as measured (they are sent as millionths).
+    pub measures: BTreeMap<String, f64>,
+    /// Yes-or-no observations.
+    pub booleans: BTreeMap<String, bool>,
+    /// Coarse dimensions declared in the plan.
+    pub slices: BTreeMap<String, String>,
+    /// When, unix milliseconds; none: now.
+    pub at_ms: Option<u64>,
+    /// The stream; none: the host's.
+    pub stream: Option<Stream>,
+}
+
+impl Host {
+    /// Starts a host: brings back what the disk kept, begins to sync and to report, and returns as soon as a verified
+    /// snapshot is in force, or after `init_timeout` without one. It must run within a tokio runtime.
+    ///
+    /// # Errors
+    /// [`HostError`] for settings, component, trust note or folders that cannot be used. A network that is down is no error.
+    pub async fn start(config: HostConfig) -> Result<Self, HostError> {
+        let component = config.component.clone();
+        let compiled = tokio::task::spawn_blocking(move || Engine::from_source(&component)).await;
+        let engine = Arc::new(compiled.map_err(|error| HostError::System(error.to_string()))??);
+        Self::start_with(config, engine).await
+    }
+
+    /// As [`Host::start`], with an engine that is compiled already; several hosts of one process can share it.
+    ///
+    /// # Errors
+    /// As [`Host::start`].
+    pub async fn start_with(config: HostConfig, engine: Arc<Engine>) -> Result<Self, HostError> {
+        check(&config)?;
+        let source = Source::parse(&config.source, &config.environment)?;
+        let (store, kept, mut damage) = Store::open(&config.data_dir)?;
+        let clock = Arc::new(HostClock::new(config.time.clone(), kept.latest_issued));
+        let (audience, environment) = (config.audience.clone(), config.environment.clone());
+        let keeper = Keeper::new(&config.trust, audience.clone(), environment.clone(), kept, clock.seconds());
+        let (keeper, more_damage) = keeper.map_err(HostError::Trust)?;
+        damage.extend(more_damage);
+
+        let live = Arc::new(Live::new(Arc::clone(&engine), audience, environment));
+        let sync_config = SyncConfig {
+            source: source.clone(),
+            poll: config.poll,
+            trust_poll: config.trust_poll,
+            backoff_first: config.backoff_first,
+        };
+        let gate: Arc<dyn Gate> = Arc::<Live>::clone(&live);
+        let mut sync = Syncer::new(sync_config, gate, keeper, Arc::new(store), Arc::clone(&clock), damage)?;
+        sync.restore().await;
+        let (sync_status, client) = (sync.status(), sync.client());
+
+        let (total_bytes, segment_bytes) = (config.spool_bytes, config.segment_bytes);
+        let folder = config.data_dir.join("spool");
+        let spool = Spool::open(&folder, SpoolLimits { segment_bytes, total_bytes }, instance_name);
+        let spool = Arc::new(Mutex::new(spool.map_err(HostError::Spool)?));
+        let written = Arc::new(Notify::new());
+        let recorder = Recorder::start(Arc::clone(&spool), Arc::clone(&written), config.queue_events);
+        let recorder = recorder.map_err(|error| HostError::System(format!("recording thread: {error}")))?;
+
+        let mut tasks = Vec::new();
+        let report = Arc::new(ReportCounts::default());
+        let (stop_report, report_stopped) = watch::channel(None);
+        if let Some(url) = report_url(&config, &source)? {
+            let reporter = Reporter {
+                config: ReportConfig {
+                    url,
+                    poison: config.data_dir.join("poison"),
+                    batch_events: config.batch_events,
+                    linger: config.linger,
+                    backoff_first: config.backoff_first,
+                },
+                client,
+                spool: Arc::clone(&spool),
+                counts: Arc::clone(&report),
+                written,
+            };
+            tasks.push(tokio::spawn(reporter.run(report_stopped)));
+        }
+
+        let (first, mut first_attempt) = watch::channel(false);
+        let (stop_sync, sync_stopped) = watch::channel(false);
+        let sync_now = Arc::new(Notify::new());
+        tasks.push(tokio::spawn(sync.run(first, Arc::clone(&sync_now), sync_stopped)));
+        if live.current().is_none() {
+            // Either way the host starts; without a snapshot it answers with the callers' own defaults.
+            let _ = tokio::time::timeout(config.init_timeout, first_attempt.wait_for(|done| *done)).await;
+        }
+        Ok(Self {
+            live,
+            engine,
+            clock,
+            has_pulse: source.has_pulse(),
+            sync: sync_status,
+            sync_now,
+            stop_sync,
+            recorder,
+            spool,
+            report,
+            stop_report,
+            tasks: Mutex::new(tasks),
+            evaluations: AtomicU64::new(0),
+            pepper: config.pepper,
+            stream: config.stream,
+            window_ms: config.exposure_window_ms,
+        })
+    }
+
+    /// Decides a flag for a context: the JSON text of an object, or a `serde_json::Value`. Never fails: what went wrong is in
+    /// the decision (`PROVIDER_NOT_READY` without a snapshot, `GENERAL` when the engine had to be stopped), and then the
+    /// variant is none and the caller's own default is meant.
+    pub fn evaluate(&self, flag: &str, context: impl Into<ContextText>) -> Evaluation {
+        let ContextText { text: context, unit } = context.into();
+        self.evaluations.fetch_add(1, Ordering::Relaxed);
+        let (now, at_ms) = (self.clock.seconds(), self.clock.milliseconds());
+        let unanswered = |code: &str, snapshot| {
+            let decision = Decision::error(flag, code);
+            Evaluation { text: decision.error_text(), decision, snapshot, at_ms, unit: None }
+        };
+        if context.len() > limits::CONTEXT_BYTES {
+            return unanswered("INVALID_CONTEXT", None);
+        }
+        let Some(loaded) = self.live.current() else { return unanswered("PROVIDER_NOT_READY", None) };
+        let snapshot = Some(loaded.id());
+        match self.live.decide(&loaded, &context, flag, now) {
+            Ok((decision, text)) => Evaluation { decision, text, snapshot, at_ms, unit },
+            Err(_) => unanswered("GENERAL", snapshot),
+        }
+    }
+
+    /// As [`Host::evaluate`], with a trace of why: JSON text. None without a snapshot, or when the engine had to be stopped.
+    pub fn explain(&self, flag: &str, context: impl Into<ContextText>) -> Option<String> {
+        let ContextText { text: context, .. } = context.into();
+        if context.len() > limits::CONTEXT_BYTES {
+            return None;
+        }
+        self.live.explain(&self.live.current()?, &context, flag, self.clock.seconds()).ok()
+    }
+
+    /// Records that a unit was really given what an evaluation said. Never waits.
+    pub fn expose(&self, evaluation: &Evaluation) -> Recorded {
+        let Some((facts, unit)) = evaluation.facts(self.stream) else { return Recorded::Nothing };
+        match facts.of_unit(&self.pepper, unit, self.window_ms) {
+            Ok(exposure) => self.recorder.record(Body::Exposure(exposure)),
+            Err(error) => {
+                tracing::warn!(%error, "an exposure cannot be recorded");
+                self.recorder.invalid()
+            }
+        }
+    }
+
+    /// Records an outcome of a unit, named by its targeting key. Never waits.
+    pub fn outcome(&self, unit: &str, report: OutcomeReport) -> Recorded {
+        let made = self.outcome_event(unit, report);
+        match made {
+            Ok(body) => self.recorder.record(body),
+            Err(problem) => {
+                tracing::warn!(%problem, "an outcome cannot be recorded");
+                self.recorder.invalid()
+            }
+        }
+    }
+
+    fn outcome_event(&self, unit: &str, report: OutcomeReport) -> Result<Body, String> {
+        let key = UnitKey::new(unit).map_err(|error| error.to_string())?;
+        let measures = report.measures.into_iter().map(|(name, value)| {
+            let micros = flagstone_events::micros(value);
+            micros
+                .map(|micros| (name.clone(), micros))
+                .ok_or_else(|| format!("measure `{name}` is out of range"))
+        });
+        let facts = OutcomeFacts {
+            stream: report.stream.unwrap_or(self.stream),
+            name: report.name,
+            request: report.request,
+            measures: measures.collect::<Result<_, _>>()?,
+            booleans: report.booleans,
+            slices: report.slices,
+            at_ms: report.at_ms.unwrap_or_else(|| self.clock.milliseconds()),
+        };
+        facts.of_unit(&self.pepper, &key).map(Body::Outcome).map_err(|error| error.to_string())
+    }
+
+    /// Waits until everything recorded so far is on disk. Blocks; false when `time` was not enough.
+    pub fn flush(&self, time: Duration) -> bool {
+        self.recorder.flush(time)
+    }
+
+    /// Asks for a look at the pulse at once instead of after the poll period.
+    pub fn sync_now(&self) {
+        self.sync_now.notify_one();
+    }
+
+    /// The keys of the flags in force, in order.
+    #[must_use]
+    pub fn flags(&self) -> Vec<String> {
+        let loaded = self.live.current();
+        loaded.iter().flat_map(|loaded| loaded.flags()).map(|flag| flag.key.clone()).collect()
+    }
+
+    /// How it stands.
+    #[must_use]
+    pub fn status(&self) -> HostStatus {
+        let sync = self.sync.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let now = self.clock.seconds();
+        let (state, reason) = sync.state(now, self.has_pulse);
+        HostStatus {
+            state,
+            reason,
+            now,
+            serving: self.live.current().map(|loaded| loaded.id()),
+            component: self.engine.digest().to_owned(),
+            evaluations: self.evaluations.load(Ordering::Relaxed),
+            traps: self.live.traps(),
+            reverts: self.live.reverts(),
+            events: self.event_status(),
+            sync,
+        }
+    }
+
+    fn event_status(&self) -> EventStatus {
+        let counts = self.recorder.counts();
+        let spool = self.spool.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut dropped = spool.dropped().clone();
+        for (reason, count) in counts.unfolded().into_iter().filter(|(_, count)| *count > 0) {
+            *dropped.entry(reason.to_owned()).or_default() += count;
+        }
+        let load = |count: &AtomicU64| count.load(Ordering::Relaxed);
+        EventStatus {
+            instance: spool.instance().to_owned(),
+            made: load(&counts.made),
+            repeated: load(&counts.repeated),
+            spooled: load(&counts.spooled),
+            delivered: load(&self.report.delivered),
+            duplicates: load(&self.report.duplicates),
+            batches: load(&self.report.batches),
+            pending: spool.pending(),
+            spool_bytes: spool.bytes(),
+            dropped,
+            failures: load(&self.report.failures),
+            last_error: self.report.last_error(),
+        }
+    }
+
+    /// Stops: takes no more events, writes the queue to the spool, delivers what it can within `deadline`. What could not be
+    /// delivered stays in the spool for the next start. The status that comes back is the last one.
+    pub async fn shutdown(&self, deadline: Duration) -> HostStatus {
+        let until = tokio::time::Instant::now() + deadline;
+        let _ = self.stop_sync.send(true);
+        // The queue first: what is in the spool is safe whatever happens next.
+        tokio::task::yield_now().await;
+        let queue_time = deadline.min(limits::REQUEST_TIME);
+        if !self.recorder.stop(queue_time) {
+            tracing::error!(
+                "not every event could be written to the spool in time; the rest is counted as lost"
+            );
+        }
+        let _ = self.stop_report.send(Some(until));
+        let tasks = std::mem::take(&mut *self.tasks.lock().unwrap_or_else(PoisonError::into_inner));
+        for task in tasks {
+            let abort = task.abort_handle();
+            if tokio::time::timeout_at(until + Duration::from_millis(100), task).await.is_err() {
+                abort.abort();
+            }
+        }
+        if let Err(error) = self.spool.lock().unwrap_or_else(PoisonError::into_inner).sync() {
+            tracing::error!(%error, "the event spool could not be synchronised");
+        }
+        self.status()
+    }
+}
+
+impl std::fmt::Debug for Host {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Host")
+            .field("serving", &self.live.current().map(|loaded| loaded.id()))
+            .finish_non_exhaustive()
+    }
+}
+
+fn check(config: &HostConfig) -> Result<(), HostError> {
+    let wrong = |what: &str| Err(HostError::Config(what.to_owned()));
+    if !(1..=flagstone_events::limits::MAX_BATCH_EVENTS).contains(&config.batch_events) {
+        return wrong("`batch_events` is out of range\nhint: 1 to 1,000");
+    }
+    if config.exposure_window_ms == 0 {
+        return wrong("`exposure_window_ms` must be at least 1");
+    }
+    if config.audience.is_empty() || config.environment.is_empty() {
+        return wrong("`audience` and `environment` must not be empty");
+    }
+    Ok(())
+}
+
+fn report_url(config: &HostConfig, source: &Source) -> Result<Option<String>, HostError> {
+    let target = match &config.report {
+        Report::Keep => return Ok(None),
+        Report::Source => source.clone(),
+        Report::To(address) => Source::parse(address, &config.environment)?,
+    };
+    match target {
+        Source::Http { environment } => Ok(Some(format!("{environment}/events"))),
+        _ if config.report == Report::Source => Ok(None),
+        _ => Err(HostError::Config(
+            "events can be reported over http only\nhint: `http://host:port`".to_owned(),
+        )),
+    }
+}
+
+fn instance_name() -> String {
+    flagstone_events::to_hex(&clock::random().to_be_bytes())
+}

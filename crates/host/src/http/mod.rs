@@ -1,0 +1,38 @@
+//! HTTP doors for services in other languages, on one machine or in one pod: OFREP evaluation, outcomes, status.
+
+mod doors;
+mod ofrep;
+
+use std::future::Future;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::routing::{get, post};
+use tokio::net::TcpListener;
+
+use crate::{Host, limits};
+
+/// The routes, to serve by themselves or to merge into a router of one's own.
+pub fn router(host: Arc<Host>) -> Router {
+    Router::new()
+        .route("/ofrep/v1/evaluate/flags/{*key}", post(ofrep::evaluate))
+        .route("/v1/exposures", post(doors::expose))
+        .route("/v1/outcomes", post(doors::outcomes))
+        .route("/v1/status", get(doors::status))
+        .route("/healthz", get(doors::health))
+        .layer(DefaultBodyLimit::max(limits::REQUEST_BYTES))
+        .with_state(host)
+}
+
+/// Serves the doors until `stop` comes to an end, then lets open requests finish.
+///
+/// # Errors
+/// What the listener said.
+pub async fn serve(
+    host: Arc<Host>,
+    listener: TcpListener,
+    stop: impl Future<Output = ()> + Send + 'static,
+) -> std::io::Result<()> {
+    axum::serve(listener, router(host)).with_graceful_shutdown(stop).await
+}

@@ -1,0 +1,76 @@
+//! Every cap and period of the host in one place, each with its reason.
+
+use std::time::Duration;
+
+// The engine.
+
+/// Linear memory of one instance: 32 MiB holds the largest snapshot (4 MiB) several times over.
+pub const MEMORY_BYTES: usize = 32 << 20;
+/// Core instances, tables and memories of one component instance: what `cargo xtask build` makes has one each.
+pub const CORE_INSTANCES: usize = 4;
+/// One tick of the epoch clock.
+pub const TICK: Duration = Duration::from_millis(5);
+/// Ticks an evaluation may be seen running in before it is stopped. A thread that the system has put aside for
+/// a while counts as one tick only, so a busy machine does not stop honest work.
+pub const EVALUATION_TICKS: u32 = 3;
+/// Ticks for opening a snapshot, taking in a pulse or probing: one second of running time.
+pub const OPEN_TICKS: u32 = 200;
+/// Bytes of a context as JSON text.
+pub const CONTEXT_BYTES: usize = 16 << 10;
+/// Traps of one snapshot within [`TRAP_WINDOW`] after which the host goes back to the snapshot before it.
+pub const TRAPS_TO_REVERT: usize = 3;
+/// See [`TRAPS_TO_REVERT`].
+pub const TRAP_WINDOW: Duration = Duration::from_secs(60);
+/// Digests remembered as bad. The oldest is forgotten, and would at worst be tried again.
+pub const QUARANTINED: usize = 64;
+
+// Sync.
+
+/// Time between looks at the pulse.
+pub const POLL: Duration = Duration::from_secs(10);
+/// Time between looks at the trust root when nothing else calls for one.
+pub const TRUST_POLL: Duration = Duration::from_secs(300);
+/// The first step of the back-off after a failure; it doubles with every further failure.
+pub const BACKOFF_FIRST: Duration = Duration::from_secs(1);
+/// The largest step of the back-off.
+pub const BACKOFF_CAP: Duration = Duration::from_secs(300);
+/// The longest wait that a server's `Retry-After` can ask for.
+pub const RETRY_AFTER_CAP: Duration = Duration::from_secs(900);
+/// From the request to the last byte of the answer.
+pub const REQUEST_TIME: Duration = Duration::from_secs(10);
+/// Trust steps taken in one attempt; a host asleep for longer takes several attempts.
+pub const TRUST_STEPS: usize = 64;
+/// How long a start waits for a first snapshot from the network when the disk has none.
+pub const INIT_TIMEOUT: Duration = Duration::from_secs(2);
+/// Bytes of an answer to a report; only two numbers are wanted of it.
+pub const REPORT_ANSWER_BYTES: usize = 16 << 10;
+
+// Events.
+
+/// Events between the application and the spool. Full: the event is dropped and counted.
+pub const QUEUE_EVENTS: usize = 8_192;
+/// Bytes of one spool segment before the next is begun.
+pub const SEGMENT_BYTES: u64 = 4 << 20;
+/// Bytes of all segments; beyond it the oldest segment is given up and its events counted.
+pub const SPOOL_BYTES: u64 = 64 << 20;
+/// Longest time an event stays unsynchronised on disk.
+pub const SYNC_EVERY: Duration = Duration::from_secs(1);
+/// Events taken from the queue at one go.
+pub const DRAIN_EVENTS: usize = 512;
+/// Exposure ids remembered as already spooled, in each of two generations.
+pub const SEEN_IDS: usize = 65_536;
+/// How long a part-filled batch waits for more events.
+pub const LINGER: Duration = Duration::from_secs(1);
+/// Events of one batch.
+pub const BATCH_EVENTS: usize = 500;
+/// Bytes of the events of one batch, below the receiver's limit of 1 MiB with room for the frame.
+pub const BATCH_BYTES: usize = 900_000;
+/// Refused batches kept for a person to look at; the oldest is deleted, its events are already counted as lost.
+pub const POISON_FILES: usize = 100;
+/// The window within which repeated exposures of a unit count as one: a day.
+pub const EXPOSURE_WINDOW_MS: u64 = 86_400_000;
+
+// HTTP doors.
+
+/// Bytes of a request body.
+pub const REQUEST_BYTES: usize = 64 << 10;
