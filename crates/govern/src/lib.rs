@@ -1,1 +1,69 @@
 //! The control plane: store, ledger, stages, pulse, HTTP API, dashboard.
+//!
+//! A governor takes in release-signed snapshots and reporters' events, counts evidence, asks the judge at every tick,
+//! and says in a short-lived signed **pulse** how far each rollout is open and what is halted. It holds one key, the
+//! pulse key, and can only ever narrow what release keys have signed: a stage above the signed ceiling is not opened
+//! here and not believed by hosts.
+//!
+//! ```no_run
+//! # async fn run(trust: Vec<u8>, key: flagstone_seal::SecretKey) -> Result<(), flagstone_govern::GovernError> {
+//! use flagstone_govern::{Govern, GovernConfig};
+//!
+//! let config = GovernConfig::new("govern.sqlite", "production", "acme.example/assistant", trust, Box::new(key));
+//! let govern = Govern::start(config).await?;
+//! println!("dashboard: {}", govern.dashboard());
+//! govern.shutdown().await;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Words: an **attempt** is one candidate under one set of rules; a snapshot that only raises the ceiling goes on with
+//! it, a changed metric, guardrail, share or candidate begins the next one with fresh evidence and a smaller error
+//! budget. A unit's **enrolment** is its first exposure that is evidence. A **reading** is an outcome as a metric
+//! understands it.
+//!
+//! Rules: what was acknowledged is on the disk; the ledger is written before anything is published; evidence does not
+//! depend on the order of arrival; time comes from the clock in the settings. HTTP, states and formats:
+//! `docs/govern.md`. Caps: [`limits`].
+
+mod attempts;
+mod canonical;
+mod clock;
+mod config;
+mod dashboard;
+mod decision;
+mod definition;
+mod derive;
+mod error;
+mod evidence;
+mod governor;
+mod handle;
+mod http;
+mod ingest;
+mod ledger;
+pub mod limits;
+mod live;
+mod metric;
+mod operator;
+mod plan;
+mod publish;
+mod pulse;
+mod ranges;
+mod snapshots;
+mod stage;
+mod status;
+mod steer;
+mod store;
+mod unit;
+mod words;
+
+pub use attempts::Phase;
+pub use clock::{Clock, system_clock};
+pub use config::GovernConfig;
+pub use decision::Inputs;
+pub use error::GovernError;
+pub use evidence::UnitCounts;
+pub use handle::{Audit, Govern};
+pub use ingest::Accepted;
+pub use ledger::{LedgerEntry, LedgerFault, LedgerHead};
+pub use operator::OperatorHalt;

@@ -1,0 +1,32 @@
+//! Every cap of the control plane, each with its reason. A cap that is met is a refusal, never a cut.
+
+/// Bytes of a batch's body: the events format's own cap and a little for the text around it.
+pub const MAX_EVENTS_BODY: usize = flagstone_events::limits::MAX_BATCH_BYTES;
+/// Bytes of a sealed file: the largest payload a server reads, and its note.
+pub const MAX_SEALED_FILE: usize = 4 * 1024 * 1024 + 16 * 1024;
+/// Bytes of a snapshot's payload; `flagstone_seal` recommends it for servers.
+pub const MAX_PAYLOAD: u64 = 4 * 1024 * 1024;
+/// Bytes of a definition's text.
+pub const MAX_DEFINITION: usize = 4 * 1024 * 1024;
+/// Bytes of an operator's request.
+pub const MAX_OPERATOR_BODY: usize = 16 * 1024;
+/// Bytes of the reason an operator gives; it goes into the ledger for good.
+pub const MAX_REASON: usize = 1_000;
+/// Ledger entries in one answer.
+pub const MAX_LEDGER_PAGE: u32 = 500;
+/// Different reasons for drops kept of one instance.
+pub const MAX_DROP_REASONS: usize = 64;
+/// Listeners to the live stream at once: each holds a connection and a copy of the newest status.
+pub const MAX_LISTENERS: usize = 256;
+/// Pulses kept in the store. Hosts only ever read the newest; the rest is for looking back.
+pub const KEPT_PULSES: u64 = 1_000;
+/// Seconds that a stage without enough data may go on waiting after its bake time before a person is asked.
+pub const EXTEND_SECONDS: u64 = 7 * 24 * 3_600;
+/// Seconds that a pulse lives at least: hosts must have time to fetch the next one.
+pub const SHORTEST_PULSE: u64 = 5;
+/// Characters of a token at least, so that it cannot be tried out over the network.
+pub const SHORTEST_TOKEN: usize = 16;
+/// Instances shown in the status, the most recently heard first; totals cover all.
+pub const SHOWN_INSTANCES: u32 = 50;
+/// Ledger entries shown in the status.
+pub const SHOWN_ENTRIES: u32 = 30;

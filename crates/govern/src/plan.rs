@@ -1,0 +1,190 @@
+//! The plans in force: ceilings and stages from the release-signed snapshot, metrics and guardrails from the
+//! definition that the snapshot was compiled from.
+
+use flagstone_compile::Definition;
+use flagstone_compile::model::{Flag, Guardrail, Role as GuardrailRole, Rollout};
+use flagstone_judge::limits::SHARE_TOTAL;
+use flagstone_judge::{GuardrailRule, PlanRules, Role, StageRule};
+use flagstone_snapshot::Snapshot;
+use serde_json::json;
+
+use crate::canonical::{canonical, sha256};
+use crate::evidence::PlanMetric;
+use crate::limits;
+use crate::metric::MetricRule;
+
+/// A flag with a rollout plan, ready to be judged.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Plan {
+    pub(crate) flag: String,
+    pub(crate) owner: Option<String>,
+    pub(crate) rationale: Option<String>,
+    pub(crate) rollback_plan: Option<String>,
+    pub(crate) baseline: String,
+    pub(crate) candidate: String,
+    pub(crate) stages: Vec<PlanStage>,
+    /// Highest stage that release signatures approved, read from the sealed snapshot itself.
+    pub(crate) ceiling: Option<u8>,
+    /// What the judge is told; `attempt` is filled in when the attempt is known.
+    pub(crate) rules: PlanRules,
+    pub(crate) metrics: Vec<PlanMetric>,
+    /// Digest of all that makes this attempt what it is. Ceilings, bake times, needed counts and approvals are
+    /// left out: they decide how fast to go, not what is compared with what.
+    pub(crate) fingerprint: [u8; 32],
+}
+
+/// One rung.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct PlanStage {
+    pub(crate) name: String,
+    /// In parts of [`SHARE_TOTAL`]; both 0 for an allow-list.
+    pub(crate) treat: u32,
+    pub(crate) control: u32,
+    pub(crate) allow_list: bool,
+    pub(crate) bake: u64,
+    pub(crate) approve: Vec<String>,
+    /// What the stage needs that nothing here can see; it is never taken as given.
+    pub(crate) unseen: Vec<String>,
+}
+
+/// The plans of a snapshot's flags. `staleness`: seconds without outcomes after which a metric is stale.
+///
+/// # Errors
+/// In words, when a flag that has a plan in the snapshot has none in the definition.
+pub(crate) fn plans(
+    snapshot: &Snapshot<'_>,
+    definition: &Definition,
+    staleness: u64,
+) -> Result<Vec<Plan>, String> {
+    let mut plans = Vec::new();
+    for sealed in snapshot.flags() {
+        let Some(plan) = sealed.plan() else { continue };
+        let key = sealed.key();
+        let flag = definition.flag(key);
+        let Some((flag, rollout)) = flag.and_then(|flag| flag.rollout.as_ref().map(|rollout| (flag, rollout)))
+        else {
+            return Err(format!("flag `{key}` has a plan in the snapshot and none in the definition"));
+        };
+        let mut stages = Vec::new();
+        for index in 0..plan.stage_count() {
+            let (Some(sealed), Some(authored)) = (plan.stage(index), rollout.stages.get(usize::from(index)))
+            else {
+                return Err(format!("flag `{key}` has other stages in the snapshot than in the definition"));
+            };
+            let suite = authored.need.suite.as_ref().map(|suite| format!("suite `{suite}` passed"));
+            let audited =
+                authored.need.audited.map(|count| format!("{count} outcomes judged by people"));
+            stages.push(PlanStage {
+                name: sealed.name.to_owned(),
+                treat: sealed.treat,
+                control: sealed.control,
+                allow_list: sealed.who.is_some(),
+                bake: authored.bake,
+                approve: authored.approve.clone(),
+                unseen: suite.into_iter().chain(audited).collect(),
+            });
+        }
+        let metrics = metrics(definition, rollout);
+        plans.push(Plan {
+            flag: key.to_owned(),
+            owner: flag.owner.clone(),
+            rationale: flag.rationale.clone(),
+            rollback_plan: flag.rollback_plan.clone(),
+            baseline: rollout.baseline.to_string(),
+            candidate: rollout.candidate.to_string(),
+            stages,
+            ceiling: plan.ceiling(),
+            rules: rules(rollout, plan.ceiling(), staleness),
+            fingerprint: fingerprint(&sealed, plan.salt(), flag, rollout, definition, &metrics),
+            metrics,
+        });
+    }
+    Ok(plans)
+}
+
+fn metrics(definition: &Definition, rollout: &Rollout) -> Vec<PlanMetric> {
+    let mut metrics: Vec<PlanMetric> = Vec::new();
+    let used = rollout.guardrails.iter().map(|guardrail| &guardrail.metric);
+    for name in used.chain(rollout.success.iter().map(|success| &success.metric)) {
+        let name = name.to_string();
+        if metrics.iter().any(|metric| metric.name == name) {
+            continue;
+        }
+        let metric = definition.metric(&name);
+        metrics.push(PlanMetric {
+            name,
+            rule: metric.and_then(MetricRule::new),
+            window_ms: metric.and_then(|metric| metric.window).map(|seconds| seconds.saturating_mul(1_000)),
+        });
+    }
+    metrics
+}
+
+fn rules(rollout: &Rollout, ceiling: Option<u8>, staleness: u64) -> PlanRules {
+    let success = rollout.success.iter().map(|success| GuardrailRule {
+        metric: success.metric.to_string(),
+        role: if success.better { Role::Success } else { Role::Observe },
+        ..GuardrailRule::default()
+    });
+    let stages = rollout.stages.iter().map(|stage| StageRule {
+        name: stage.name.to_string(),
+        bake: stage.bake,
+        min_units: stage.need.units.unwrap_or(0),
+        min_bad: stage.need.bad.unwrap_or(0),
+        needs_approval: !stage.approve.is_empty(),
+        randomised: stage.shares().is_some(),
+        extend: limits::EXTEND_SECONDS,
+        ship_if_not_harmful: false,
+    });
+    PlanRules {
+        guardrails: rollout.guardrails.iter().map(guardrail_rule).chain(success).collect(),
+        stages: stages.collect(),
+        staleness,
+        ceiling,
+        ..PlanRules::default()
+    }
+}
+
+fn guardrail_rule(guardrail: &Guardrail) -> GuardrailRule {
+    let part = |parts: u32| f64::from(parts) / f64::from(SHARE_TOTAL);
+    GuardrailRule {
+        metric: guardrail.metric.to_string(),
+        role: match guardrail.role {
+            GuardrailRole::Tripwire => Role::Tripwire,
+            GuardrailRole::Deterioration => Role::Deterioration,
+            GuardrailRole::Signal => Role::Signal,
+        },
+        share: part(guardrail.share),
+        not_worse_by: guardrail.promote.map(|promote| part(promote.not_worse_by)),
+        ..GuardrailRule::default()
+    }
+}
+
+fn fingerprint(
+    sealed: &flagstone_snapshot::Flag<'_>,
+    salt: u64,
+    flag: &Flag,
+    rollout: &Rollout,
+    definition: &Definition,
+    metrics: &[PlanMetric],
+) -> [u8; 32] {
+    let value = |name: &str| {
+        let variant = sealed.find_variant(name).and_then(|index| sealed.variant(index));
+        variant.map(|variant| variant.json)
+    };
+    let admission: Vec<_> =
+        rollout.stages.iter().map(|stage| json!([stage.name, stage.shares()])).collect();
+    let metrics: Vec<_> = metrics.iter().filter_map(|metric| definition.metric(&metric.name)).collect();
+    let identity = json!({
+        "flag": flag.key,
+        "salt": salt,
+        "unit": rollout.unit,
+        "baseline": [rollout.baseline.to_string(), value(&rollout.baseline)],
+        "candidate": [rollout.candidate.to_string(), value(&rollout.candidate)],
+        "stages": admission,
+        "guardrails": rollout.guardrails,
+        "success": rollout.success,
+        "metrics": metrics,
+    });
+    sha256(&[canonical(&identity).as_bytes()])
+}

@@ -1,0 +1,173 @@
+//! The status: all that the dashboard and a script want to know, as one JSON object. Described in docs/govern.md.
+
+use flagstone_events::to_hex;
+use serde_json::{Map, Value, json};
+use sqlx::{Row, SqliteConnection};
+
+use crate::attempts;
+use crate::governor::{Governor, Steering};
+use crate::ingest::read_ranges;
+use crate::ranges::coverage;
+use crate::snapshots::mark_json;
+use crate::steer::Steered;
+use crate::store::from_sql;
+use crate::{GovernError, ledger, limits, words};
+
+/// The status as JSON text, without the time it is read at.
+pub(crate) async fn of(
+    connection: &mut SqliteConnection,
+    governor: &Governor,
+    steering: &Steering,
+    steered: &[Steered],
+) -> Result<String, GovernError> {
+    let head = ledger::head(connection).await?;
+    let tail = ledger::tail(connection, limits::SHOWN_ENTRIES).await?;
+    let mut flags = Vec::new();
+    for one in steered {
+        flags.push(flag(connection, one).await?);
+    }
+    let published = governor.published.borrow().clone();
+    let snapshot = steering.current.as_ref().map(|current| {
+        let mut json = mark_json(&current.mark);
+        extend(&mut json, json!({"issued": current.issued, "expires": current.expires, "flags": current.flags}));
+        json
+    });
+    let waiting: Vec<Value> = steering
+        .waiting
+        .iter()
+        .map(|waiting| json!({"snapshot": mark_json(&waiting.mark), "reason": waiting.reason}))
+        .collect();
+    let planned = |flag: &str| steered.iter().any(|one| one.plan.flag == flag);
+    let other_halts: Vec<String> = crate::operator::halted_flags(connection)
+        .await?
+        .into_iter()
+        .filter(|flag| !planned(flag))
+        .collect();
+    let status = json!({
+        "audience": governor.config.audience,
+        "environment": governor.config.environment,
+        "tickMs": u64::try_from(governor.config.tick.as_millis()).unwrap_or(u64::MAX),
+        "snapshot": snapshot,
+        "waiting": waiting,
+        "pulse": published.map(|pulse| json!({"number": pulse.number, "issued": pulse.issued, "expires": pulse.expires})),
+        "flags": flags,
+        "otherHalts": other_halts,
+        "delivery": delivery(connection).await?,
+        "instances": instances(connection).await?,
+        "ledger": {"entries": head.entries, "head": to_hex(&head.hash), "tail": tail},
+    });
+    Ok(status.to_string())
+}
+
+/// Adds the time to a status.
+pub(crate) fn with_time(status: &str, now_ms: u64) -> String {
+    match status.strip_prefix('{') {
+        Some("}") | None => format!("{{\"now\":{now_ms}}}"),
+        Some(rest) => format!("{{\"now\":{now_ms},{rest}"),
+    }
+}
+
+fn extend(value: &mut Value, more: Value) {
+    if let (Value::Object(members), Value::Object(more)) = (value, more) {
+        members.extend(more);
+    }
+}
+
+async fn flag(connection: &mut SqliteConnection, one: &Steered) -> Result<Value, GovernError> {
+    let (plan, attempt, standing) = (&one.plan, &one.attempt, &one.attempt.standing);
+    let openings = attempts::openings(connection, attempt.id).await?;
+    let stages: Vec<Value> = (0_u8..).zip(&plan.stages).map(|(index, stage)| {
+        let opened = openings.iter().find(|(at, _)| *at == index).map(|(_, opened)| *opened);
+        json!({
+            "index": index, "name": stage.name, "treat": stage.treat, "control": stage.control,
+            "allowList": stage.allow_list, "bake": stage.bake, "approve": stage.approve, "opened": opened,
+            "approved": plan.ceiling.is_some_and(|ceiling| index <= ceiling),
+        })
+    }).collect();
+    let guardrails: Vec<Value> = one
+        .judgement
+        .metrics
+        .iter()
+        .map(|metric| {
+            let mut json = serde_json::to_value(metric).unwrap_or_default();
+            let rule = plan.rules.guardrails.iter().find(|rule| rule.metric == metric.metric && rule.role == metric.role);
+            let countable = plan.metrics.iter().any(|known| known.name == metric.metric && known.rule.is_some());
+            extend(&mut json, json!({
+                "share": rule.map(|rule| rule.share),
+                "notWorseBy": rule.and_then(|rule| rule.not_worse_by),
+                "note": (!countable).then_some("a mean: this version judges shares of units with a bad outcome only"),
+            }));
+            json
+        })
+        .collect();
+    let mut requirements: Vec<Value> =
+        one.judgement.requirements.iter().filter_map(|line| serde_json::to_value(line).ok()).collect();
+    let stage = standing.stage.and_then(|stage| plan.stages.get(usize::from(stage)));
+    for need in stage.map(|stage| stage.unseen.as_slice()).unwrap_or_default() {
+        requirements.push(json!({"text": need, "met": false, "have": "not seen", "need": "seen"}));
+    }
+    let verdict = words::verdict(one);
+    Ok(json!({
+        "flag": plan.flag,
+        "owner": plan.owner, "rationale": plan.rationale, "rollbackPlan": plan.rollback_plan,
+        "baseline": plan.baseline, "candidate": plan.candidate,
+        "attempt": attempt.number, "begun": attempt.begun_ms,
+        "phase": standing.phase, "stage": standing.stage, "since": standing.since_ms, "ceiling": plan.ceiling,
+        "halt": one.halt,
+        "sentence": verdict.sentence, "next": verdict.next,
+        "action": one.judgement.action, "rule": one.judgement.rule, "reasons": one.judgement.reasons,
+        "settled": {"rule": standing.rule, "reasons": standing.reasons},
+        "stages": stages,
+        "units": one.units,
+        "cohorts": one.inputs.evidence.sample_ratio,
+        "guardrails": guardrails,
+        "requirements": requirements,
+        "sampleRatio": {"logE": one.judgement.sample_ratio_log_e, "logThreshold": one.judgement.sample_ratio_log_threshold},
+        "alpha": {"attempt": one.judgement.attempt_alpha, "rollout": plan.rules.alpha},
+    }))
+}
+
+/// Counts over all reporters since the store began.
+async fn delivery(connection: &mut SqliteConnection) -> Result<Value, GovernError> {
+    let rows = sqlx::query("SELECT name, value FROM counters ORDER BY name").fetch_all(&mut *connection).await?;
+    let mut counts = Map::new();
+    for name in 
+        ["batches", "duplicateEvents", "exposures", "outcomes", "refusedBatches", "strayExposures"]
+     {
+        counts.insert(name.to_owned(), json!(0));
+    }
+    for row in rows {
+        counts.insert(row.try_get("name")?, json!(from_sql(row.try_get("value")?)));
+    }
+    Ok(Value::Object(counts))
+}
+
+/// The reporters heard last: what they sent, what is missing, what they say they dropped.
+async fn instances(connection: &mut SqliteConnection) -> Result<Vec<Value>, GovernError> {
+    let rows = sqlx::query("SELECT instance, dropped, seen_ms FROM instances ORDER BY seen_ms DESC, instance LIMIT ?")
+        .bind(limits::SHOWN_INSTANCES)
+        .fetch_all(&mut *connection)
+        .await?;
+    let mut instances = Vec::new();
+    for row in rows {
+        let name: String = row.try_get("instance")?;
+        let coverage = coverage(&read_ranges(connection, &name).await?);
+        let dropped: Value = serde_json::from_str(&row.try_get::<String, _>("dropped")?)?;
+        instances.push(json!({
+            "instance": name, "lastSequence": coverage.last, "received": coverage.received,
+            "missing": coverage.missing, "dropped": dropped, "seen": from_sql(row.try_get("seen_ms")?),
+        }));
+    }
+    Ok(instances)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::with_time;
+
+    #[test]
+    fn the_time_is_the_first_member() {
+        assert_eq!(with_time("{}", 7), "{\"now\":7}");
+        assert_eq!(with_time("{\"a\":1}", 7), "{\"now\":7,\"a\":1}");
+    }
+}

@@ -1,0 +1,171 @@
+//! The tick: take in what came, judge every plan, act, and tell: stages and halts go out with the next pulse at once.
+
+use std::sync::Arc;
+
+use flagstone_judge::{Judgement, RolloutState};
+use sqlx::SqliteConnection;
+
+use crate::attempts::{self, Attempt, Phase, Standing};
+use crate::decision::{self, Inputs};
+use crate::evidence::{self, UnitCounts};
+use crate::governor::{Governor, Steering};
+use crate::operator::{self, OperatorHalt};
+use crate::plan::Plan;
+use crate::pulse::Says;
+use crate::snapshots::Current;
+use crate::{GovernError, derive, pulse, stage, status};
+
+/// One plan after a tick, with all that the status shows of it.
+#[derive(Debug, Clone)]
+pub(crate) struct Steered {
+    pub(crate) plan: Plan,
+    pub(crate) attempt: Attempt,
+    pub(crate) halt: Option<OperatorHalt>,
+    pub(crate) units: UnitCounts,
+    pub(crate) inputs: Inputs,
+    pub(crate) judgement: Judgement,
+}
+
+impl Governor {
+    /// Does everything once. What the store cannot take is tried again at the next tick; until then the last pulse runs
+    /// out, and hosts go back to what is safe by themselves.
+    pub(crate) async fn tick(&self) -> Result<(), GovernError> {
+        let mut steering = self.steering.lock().await;
+        self.tick_locked(&mut steering).await
+    }
+
+    /// The same for a caller that holds the steering.
+    pub(crate) async fn tick_locked(&self, steering: &mut Steering) -> Result<(), GovernError> {
+        let now_ms = self.now_ms();
+        self.take_in(steering.current.as_ref()).await?;
+        let mut write = self.store.write().await?;
+        let last = pulse::last(&mut write).await?;
+        let expired = last.as_ref().map(|last| last.expires.saturating_mul(1_000));
+        let outage = expired.filter(|expired_ms| *expired_ms < now_ms && steering.current.is_some());
+        if let Some(expired_ms) = outage {
+            decision::skip_outage(&mut write, expired_ms, now_ms).await?;
+        }
+        let mut steered = Vec::new();
+        let mut published = None;
+        if let Some(current) = &steering.current {
+            for plan in &current.plans {
+                if let Some(one) = self.steer(&mut write, plan, now_ms).await? {
+                    steered.push(one);
+                }
+            }
+            let says = says(current, &steered, operator::halted_flags(&mut write).await?);
+            published = pulse::renew(&mut write, &self.config, &says, now_ms).await?;
+        }
+        write.commit().await?;
+        if let Some(new) = published {
+            self.published.send_replace(Some(Arc::new(new)));
+        }
+        let mut read = self.store.read().await?;
+        let shown = status::of(&mut read, self, steering, &steered).await?;
+        if shown != steering.shown {
+            self.status.send_replace(Arc::from(shown.as_str()));
+            steering.shown = shown;
+        }
+        Ok(())
+    }
+
+    /// Derives units and readings from the events that came since the last time, a little at a time.
+    async fn take_in(&self, current: Option<&Current>) -> Result<(), GovernError> {
+        loop {
+            let mut write = self.store.write().await?;
+            let read = derive::exposures(&mut write).await?;
+            write.commit().await?;
+            if read == 0 {
+                break;
+            }
+        }
+        let plans = current.map(|current| current.plans.as_slice()).unwrap_or_default();
+        let mut done: Vec<[u8; 32]> = Vec::new();
+        for rule in plans.iter().flat_map(|plan| &plan.metrics).filter_map(|metric| metric.rule.as_ref()) {
+            if done.contains(&rule.digest) {
+                continue;
+            }
+            done.push(rule.digest);
+            loop {
+                let mut write = self.store.write().await?;
+                let read = derive::outcomes(&mut write, rule).await?;
+                write.commit().await?;
+                if read == 0 {
+                    break;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Judges one plan and moves its attempt.
+    async fn steer(
+        &self,
+        connection: &mut SqliteConnection,
+        plan: &Plan,
+        now_ms: u64,
+    ) -> Result<Option<Steered>, GovernError> {
+        let Some(mut attempt) = attempts::latest(connection, &plan.flag).await? else { return Ok(None) };
+        let halt = operator::halt_of(connection, &plan.flag).await?;
+        let (evidence, units) = evidence::gather(connection, attempt.id, &plan.metrics, now_ms).await?;
+        let inputs = |standing: &Standing| Inputs {
+            rules: plan.rules.clone(),
+            state: RolloutState {
+                stage: standing.stage,
+                stage_opened: standing.since_ms / 1_000,
+                halted: false,
+                lease_until: None,
+            },
+            evidence: evidence.clone(),
+            now: now_ms / 1_000,
+        };
+        let start = self.config.auto_start
+            && attempt.standing.phase == Phase::Closed
+            && halt.is_none()
+            && plan.ceiling.is_some();
+        if start {
+            operator::open_first(connection, &mut attempt, "governor", "auto_start is set", now_ms).await?;
+        }
+        let lowered = stage::beneath(&attempt.standing, plan.ceiling, now_ms);
+        let asked = inputs(&lowered);
+        let judgement = asked.judge();
+        // Evidence of harm latches whatever a person has halted; other moves wait until they resume.
+        decision::latch(connection, &attempt, &judgement).await?;
+        let mut next = stage::next(&lowered, &judgement, &plan.stages, plan.ceiling, now_ms);
+        if halt.is_some() && next.phase != Phase::Halted {
+            next = lowered;
+        }
+        if stage::differs(&attempt.standing, &next) {
+            decision::record(connection, &attempt, &asked, &judgement, &next, now_ms).await?;
+            attempts::set_standing(connection, &attempt, &next, now_ms).await?;
+            tracing::info!(flag = %plan.flag, phase = next.phase.as_str(), stage = ?next.stage, rule = ?next.rule, "moved");
+        } else if attempt.standing.rule != next.rule {
+            attempts::set_standing(connection, &attempt, &next, now_ms).await?;
+        }
+        attempt.standing = next;
+        let inputs = inputs(&attempt.standing);
+        let judgement = inputs.judge();
+        Ok(Some(Steered { plan: plan.clone(), attempt, halt, units, inputs, judgement }))
+    }
+}
+
+/// The pulse's content. A stage line never stands above the ceiling that release keys signed.
+fn says(current: &Current, steered: &[Steered], operator_halts: Vec<String>) -> Says {
+    let mut halts: Vec<String> =
+        operator_halts.into_iter().filter(|flag| current.flags.contains(flag)).collect();
+    let mut stages = Vec::new();
+    for one in steered {
+        let standing = &one.attempt.standing;
+        if standing.phase == Phase::Halted {
+            halts.push(one.plan.flag.clone());
+        }
+        let open = standing.stage.filter(|_| !matches!(standing.phase, Phase::Halted | Phase::Closed));
+        if let Some(stage) = open.zip(one.plan.ceiling).map(|(stage, ceiling)| stage.min(ceiling)) {
+            stages.push((one.plan.flag.clone(), stage));
+        }
+    }
+    stages.sort();
+    halts.sort();
+    halts.dedup();
+    Says { snapshot: current.mark, stages, halts }
+}

@@ -1,0 +1,133 @@
+//! The verdict in one sentence, and what happens next: what people read first.
+
+use flagstone_judge::Action;
+use flagstone_judge::limits::SHARE_TOTAL;
+
+use crate::attempts::Phase;
+use crate::plan::PlanStage;
+use crate::steer::Steered;
+
+/// What is so, and what comes next.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Verdict {
+    pub(crate) sentence: String,
+    pub(crate) next: String,
+}
+
+/// A share as people say it: `1 %`, `0.25 %`.
+pub(crate) fn percent(parts: u32) -> String {
+    let text = format!("{:.4}", f64::from(parts) * 100.0 / f64::from(SHARE_TOTAL));
+    format!("{} %", text.trim_end_matches('0').trim_end_matches('.'))
+}
+
+fn count(number: u64, one: &str) -> String {
+    let mut digits = number.to_string();
+    let mut at = digits.len();
+    while at > 3 {
+        at -= 3;
+        digits.insert(at, ',');
+    }
+    format!("{digits} {one}{}", if number == 1 { "" } else { "s" })
+}
+
+/// Who has the candidate at a stage.
+fn reach(stage: &PlanStage) -> String {
+    if stage.allow_list { "everyone on its list".to_owned() } else { format!("{} of units", percent(stage.treat)) }
+}
+
+/// The verdict on one flag.
+pub(crate) fn verdict(one: &Steered) -> Verdict {
+    let standing = &one.attempt.standing;
+    let (candidate, baseline) = (&one.plan.candidate, &one.plan.baseline);
+    let stage = standing.stage.and_then(|stage| one.plan.stages.get(usize::from(stage)));
+    let name = stage.map_or("?", |stage| stage.name.as_str());
+    let reason = standing.reasons.first().map_or("no reason was recorded", String::as_str);
+    let treated = count(one.units.treatment, "unit");
+    let say = |sentence: String, next: String| Verdict { sentence, next };
+    if standing.phase == Phase::Halted {
+        return say(
+            format!("Taken back automatically at stage {name}: {reason}."),
+            format!("Everyone gets {baseline}. To try again, publish a changed candidate or plan: that begins a new attempt."),
+        );
+    }
+    if let Some(halt) = &one.halt {
+        return say(
+            format!("Halted by {}: {}.", halt.by, halt.reason.trim_end_matches('.')),
+            format!("Everyone gets {baseline} until somebody resumes it."),
+        );
+    }
+    let reach = stage.map_or_else(|| "nobody".to_owned(), reach);
+    match standing.phase {
+        Phase::Halted | Phase::Closed => say(
+            format!("{candidate} is published and open to nobody."),
+            match one.plan.ceiling {
+                Some(_) => format!("An operator starts it: stage {}.", first_name(one)),
+                None => "A release-signed snapshot must approve a stage first.".to_owned(),
+            },
+        ),
+        Phase::Open => {
+            let bad = one.judgement.metrics.iter().any(|metric| metric.treated_bad > 0);
+            let harm = if one.units.treatment == 0 {
+                "nobody has come by yet"
+            } else if bad {
+                "no evidence of harm so far"
+            } else {
+                "nothing bad seen so far"
+            };
+            say(
+                format!("{candidate} is open to {reach}; {treated} had it, {harm}."),
+                format!("Then stage {}: {}", following(one), pending(one)),
+            )
+        }
+        Phase::Held => say(
+            format!("Held at stage {name} with {reach}: {}.", pending(one).trim_end_matches('.')),
+            "It goes on by itself when the cause clears. Evidence of harm still takes it back at once.".to_owned(),
+        ),
+        Phase::AwaitingApproval => say(
+            format!("Stage {name} has met every requirement; {treated} had {candidate}."),
+            format!("People decide now: stage {} opens when a release-signed snapshot raises the ceiling.", following(one)),
+        ),
+        Phase::Complete => say(
+            format!("{candidate} has passed every stage; {treated} had it."),
+            format!("It stays at {reach} and is still watched. Make it the default variant to finish."),
+        ),
+    }
+}
+
+fn first_name(one: &Steered) -> &str {
+    one.plan.stages.first().map_or("?", |stage| stage.name.as_str())
+}
+
+fn following(one: &Steered) -> &str {
+    let next = one.attempt.standing.stage.and_then(|stage| one.plan.stages.get(usize::from(stage).saturating_add(1)));
+    next.map_or("none: the rollout is complete", |stage| stage.name.as_str())
+}
+
+/// The first thing that is missing, in the judge's words.
+fn pending(one: &Steered) -> String {
+    let unmet = one.judgement.requirements.iter().filter(|requirement| !requirement.met);
+    let open: Vec<_> = unmet.collect();
+    let held = matches!(one.judgement.action, Action::Hold | Action::RollBack);
+    match open.first() {
+        Some(first) => {
+            let more = open.len().saturating_sub(1);
+            let rest = if more == 0 { String::new() } else { format!(", and {more} more") };
+            format!("{} ({} of {}){rest}.", first.text, first.have, first.need)
+        }
+        None if held => one.judgement.reasons.first().cloned().unwrap_or_default(),
+        None => "at the next tick.".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shares_and_counts_read_well() {
+        assert_eq!([1_000_000_u32, 10_000_000, 999_999_999, SHARE_TOTAL].map(percent), ["0.1 %", "1 %", "100 %", "100 %"]);
+        assert_eq!(count(1, "unit"), "1 unit");
+        assert_eq!(count(1_234_567, "unit"), "1,234,567 units");
+        assert_eq!(count(123, "unit"), "123 units");
+    }
+}
