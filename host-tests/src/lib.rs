@@ -3,4 +3,5 @@
 //! The tests themselves are in `tests/`, the runner of the suites is `cargo xtask conformance`.
 
 pub mod conformance;
+pub mod fixture;
 pub mod shared;

@@ -14,7 +14,10 @@ fn table() -> BTreeMap<&'static str, &'static [&'static str]> {
         ("flagstone-judge", &["flagstone-events"]),
         ("flagstone-component", &["flagstone-snapshot", "flagstone-seal", "flagstone-evaluate"]),
         ("flagstone-browser", &["flagstone-snapshot", "flagstone-seal", "flagstone-evaluate"]),
-        ("flagstone-host", &["flagstone-snapshot", "flagstone-seal", "flagstone-evaluate", "flagstone-events"]),
+        (
+            "flagstone-host",
+            &["flagstone-snapshot", "flagstone-seal", "flagstone-evaluate", "flagstone-events"],
+        ),
         (
             "flagstone-govern",
             &[
@@ -40,8 +43,7 @@ fn metadata() -> cargo_metadata::Metadata {
 #[test]
 fn crates_depend_only_on_what_the_table_allows() {
     let table = table();
-    let ours: BTreeSet<String> =
-        metadata().packages.iter().map(|package| package.name.to_string()).collect();
+    let ours: BTreeSet<String> = metadata().packages.iter().map(|package| package.name.to_string()).collect();
     for package in metadata().packages {
         let Some(allowed) = table.get(package.name.as_str()) else { continue };
         for dependency in &package.dependencies {
@@ -118,7 +120,9 @@ fn the_component_imports_nothing() {
     let mut exports = Vec::new();
     for payload in wasmparser::Parser::new(0).parse_all(&bytes) {
         match payload.unwrap() {
-            wasmparser::Payload::ModuleSection { .. } | wasmparser::Payload::ComponentSection { .. } => depth += 1,
+            wasmparser::Payload::ModuleSection { .. } | wasmparser::Payload::ComponentSection { .. } => {
+                depth += 1
+            }
             wasmparser::Payload::End(_) if depth > 0 => depth -= 1,
             wasmparser::Payload::ComponentImportSection(section) if depth == 0 => {
                 assert_eq!(section.count(), 0, "the component imports something");

@@ -13,7 +13,9 @@ use host_tests::shared;
 /// A line a suite, then the failures by name. Exit code 0 when every row of the suites that must hold whole
 /// did (see docs/conformance.md), 1 when not, 2 when the data is not there.
 #[derive(Parser)]
-#[command(after_help = "Examples:\n  cargo xtask conformance\n  cargo xtask conformance --data ../shared/conformance --json")]
+#[command(
+    after_help = "Examples:\n  cargo xtask conformance\n  cargo xtask conformance --data ../shared/conformance --json"
+)]
 struct Arguments {
     /// The folder of suites; by default `conformance` in the shared folder beside the checkout
     #[arg(long, value_name = "DIR")]
@@ -36,9 +38,9 @@ fn main() -> ExitCode {
 fn conform(arguments: &Arguments) -> Result<ExitCode> {
     let folder = match &arguments.data {
         Some(folder) => folder.clone(),
-        None => shared::folder()
-            .map(|folder| folder.join("conformance"))
-            .context("the shared test data is not beside the checkout\nhint: name its folder with --data DIR")?,
+        None => shared::folder().map(|folder| folder.join("conformance")).context(
+            "the shared test data is not beside the checkout\nhint: name its folder with --data DIR",
+        )?,
     };
     let suites = run(&folder)?;
     if suites.is_empty() {
