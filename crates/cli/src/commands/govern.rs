@@ -1,0 +1,110 @@
+//! `flagstone govern`: the control plane of one environment.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::{Context, Result};
+use flagstone_govern::{Govern, GovernConfig};
+use serde_json::json;
+
+use crate::files;
+use crate::output::{self, Output};
+
+/// Run the control plane: take in events, judge, publish the pulse, show the dashboard.
+///
+/// It holds one key, the pulse key, and can only move rollouts beneath the ceilings that release keys have
+/// signed. Runs until Ctrl-C. With --json the first line of standard output is one object with its address.
+#[derive(clap::Args)]
+#[command(
+    after_help = "Example:\n  flagstone govern --database govern.sqlite --trust trust.note --pulse-key pulse.key \\\n    --audience acme.example/assistant --environment production --listen 127.0.0.1:7070"
+)]
+pub(crate) struct Arguments {
+    /// The SQLite file; made when missing
+    #[arg(long, value_name = "FILE")]
+    database: PathBuf,
+    /// The trust note that hosts pin
+    #[arg(long, value_name = "FILE")]
+    trust: PathBuf,
+    /// The secret pulse key
+    #[arg(long, value_name = "FILE")]
+    pulse_key: PathBuf,
+    /// The audience of its snapshots and pulses
+    #[arg(long, value_name = "NAME")]
+    audience: String,
+    /// The environment that it governs
+    #[arg(long, value_name = "NAME")]
+    environment: String,
+    /// Where to listen; port 0 picks one
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:7070")]
+    listen: SocketAddr,
+    #[command(flatten)]
+    pace: Pace,
+    /// What reporters must send as a bearer token
+    #[arg(long, value_name = "TOKEN", env = "FLAGSTONE_REPORTER_TOKEN", hide_env_values = true)]
+    reporter_token: Option<String>,
+    /// What operators must send as a bearer token
+    #[arg(long, value_name = "TOKEN", env = "FLAGSTONE_OPERATOR_TOKEN", hide_env_values = true)]
+    operator_token: Option<String>,
+    #[command(flatten)]
+    show: Output,
+}
+
+/// How fast a control plane works.
+#[derive(clap::Args)]
+pub(crate) struct Pace {
+    /// How often evidence is judged
+    #[arg(long, value_name = "DURATION", default_value = "60s")]
+    tick: humantime::Duration,
+    /// How long a pulse lives, the exposure lease: three ticks to 15 minutes
+    #[arg(long, value_name = "DURATION", default_value = "5m")]
+    pulse_lifetime: humantime::Duration,
+    /// How long a metric may be silent before its rollout holds
+    #[arg(long, value_name = "DURATION")]
+    staleness: Option<humantime::Duration>,
+    /// Open the first stage of new rollouts without waiting for an operator
+    #[arg(long)]
+    auto_start: bool,
+}
+
+impl Pace {
+    pub(crate) fn set(&self, config: &mut GovernConfig) {
+        config.tick = self.tick.into();
+        config.pulse_lifetime = self.pulse_lifetime.into();
+        if let Some(staleness) = self.staleness {
+            config.staleness = staleness.into();
+        }
+        config.auto_start = self.auto_start;
+    }
+}
+
+pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
+    output::log();
+    let trust = files::read(&arguments.trust)?;
+    let key = files::secret_key(&arguments.pulse_key)?;
+    let mut config = GovernConfig::new(
+        &arguments.database,
+        &arguments.environment,
+        &arguments.audience,
+        trust,
+        Box::new(key),
+    );
+    config.listen = arguments.listen;
+    config.reporter_token.clone_from(&arguments.reporter_token);
+    config.operator_token.clone_from(&arguments.operator_token);
+    arguments.pace.set(&mut config);
+    let runtime = tokio::runtime::Runtime::new().context("cannot start the runtime")?;
+    runtime.block_on(async {
+        let govern = Govern::start(config).await.map_err(anyhow::Error::new)?;
+        arguments.show.say(&format!(
+            "governing `{}`; dashboard: {}",
+            arguments.environment,
+            govern.dashboard()
+        ));
+        arguments.show.object(&json!({"address": govern.address(), "dashboard": govern.dashboard()}));
+        tokio::signal::ctrl_c().await.context("cannot wait for Ctrl-C")?;
+        arguments.show.say("stopping");
+        govern.shutdown().await;
+        Ok(ExitCode::SUCCESS)
+    })
+}

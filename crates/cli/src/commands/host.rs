@@ -1,0 +1,137 @@
+//! `flagstone host`: sync, decide and report for services on this machine.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, Result, anyhow};
+use flagstone_events::{Pepper, from_hex, to_hex};
+use flagstone_host::{ComponentSource, Host, HostConfig, HostStatus, http};
+use serde_json::json;
+use tokio::net::TcpListener;
+
+use crate::files;
+use crate::output::{self, Output};
+
+/// Run a host: keep the newest verified snapshot in force, decide flags over OFREP, report what came of it.
+///
+/// Runs until Ctrl-C, then delivers what it still holds. With --json the first line of standard output is
+/// one object with its address, the last one its final status.
+#[derive(clap::Args)]
+#[command(after_help = "Examples:\n  \
+    flagstone host --source http://127.0.0.1:7070 --trust trust.note --audience acme.example/assistant \\\n    --environment production --data host-data --listen 127.0.0.1:7171\n  \
+    curl -X POST 127.0.0.1:7171/ofrep/v1/evaluate/flags/new-answers -d '{\"context\":{\"targetingKey\":\"ana\"}}'")]
+pub(crate) struct Arguments {
+    /// Where sealed files come from: a control plane's address, or `file:FOLDER`
+    #[arg(long, value_name = "URL")]
+    source: String,
+    /// The trust note to pin
+    #[arg(long, value_name = "FILE")]
+    trust: PathBuf,
+    /// The audience it belongs to
+    #[arg(long, value_name = "NAME")]
+    audience: String,
+    /// The environment it runs in
+    #[arg(long, value_name = "NAME")]
+    environment: String,
+    /// Its own folder: last good files, event spool, and the pepper of its pseudonyms
+    #[arg(long, value_name = "FOLDER")]
+    data: PathBuf,
+    /// Where to serve OFREP, outcomes and status; port 0 picks one
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:7171")]
+    listen: SocketAddr,
+    /// How often to look for a new pulse
+    #[arg(long, value_name = "DURATION")]
+    poll: Option<humantime::Duration>,
+    /// The engine component; by default the one beside this program or under target/guest
+    #[arg(long, value_name = "FILE")]
+    component: Option<PathBuf>,
+    /// How long to go on delivering events after Ctrl-C
+    #[arg(long, value_name = "DURATION", default_value = "10s")]
+    drain: humantime::Duration,
+    #[command(flatten)]
+    show: Output,
+}
+
+/// The secret of a data folder's pseudonyms; made on first use.
+pub(crate) fn pepper(data: &Path) -> Result<Pepper> {
+    let path = data.join("pepper");
+    if !path.exists() {
+        let mut bytes = [0; 32];
+        getrandom::fill(&mut bytes).map_err(|error| anyhow!("the system gave no randomness: {error}"))?;
+        files::write_secret(&path, to_hex(&bytes).as_bytes())?;
+    }
+    let bytes = from_hex::<32>(files::read_text(&path)?.trim())
+        .with_context(|| format!("`{}` does not hold 64 hexadecimal digits", path.display()))?;
+    Ok(Pepper::from_bytes(bytes))
+}
+
+/// A host and its doors, running.
+pub(crate) struct Running {
+    pub(crate) host: Arc<Host>,
+    pub(crate) address: SocketAddr,
+    stop: tokio::sync::oneshot::Sender<()>,
+    server: tokio::task::JoinHandle<std::io::Result<()>>,
+}
+
+impl Running {
+    pub(crate) async fn start(config: HostConfig, listen: SocketAddr) -> Result<Self> {
+        let host = Arc::new(Host::start(config).await.map_err(anyhow::Error::new)?);
+        let listener =
+            TcpListener::bind(listen).await.with_context(|| format!("cannot listen on {listen}"))?;
+        let address = listener.local_addr().context("the listener has no address")?;
+        let (stop, stopped) = tokio::sync::oneshot::channel();
+        let ended = async move {
+            // Dropping the sender ends the server as well as a word does.
+            let _ = stopped.await;
+        };
+        let server = tokio::spawn(http::serve(Arc::clone(&host), listener, ended));
+        Ok(Running { host, address, stop, server })
+    }
+
+    /// Ends the doors, delivers what is left, and says how it went.
+    pub(crate) async fn shutdown(self, drain: Duration) -> HostStatus {
+        drop(self.stop);
+        // A connection that is kept open by a client must not keep the host from draining.
+        let _ = tokio::time::timeout(Duration::from_secs(2), self.server).await;
+        self.host.shutdown(drain).await;
+        self.host.status()
+    }
+}
+
+pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
+    output::log();
+    let mut config = HostConfig::new(
+        &arguments.source,
+        files::read(&arguments.trust)?,
+        &arguments.audience,
+        &arguments.environment,
+        &arguments.data,
+        pepper(&arguments.data)?,
+    );
+    if let Some(component) = &arguments.component {
+        config.component = ComponentSource::Path(component.clone());
+    }
+    if let Some(poll) = arguments.poll {
+        config.poll = poll.into();
+    }
+    let show = arguments.show;
+    let runtime = tokio::runtime::Runtime::new().context("cannot start the runtime")?;
+    runtime.block_on(async {
+        let running = Running::start(config, arguments.listen).await?;
+        show.say(&format!("serving OFREP on http://{}/ofrep/v1/", running.address));
+        show.say(&format!("  {}", running.host.status().reason));
+        show.object(&json!({"address": running.address}));
+        tokio::signal::ctrl_c().await.context("cannot wait for Ctrl-C")?;
+        show.say("stopping; delivering what is left");
+        let status = running.shutdown(arguments.drain.into()).await;
+        show.say(&format!(
+            "{} events delivered, {} still in the spool",
+            status.events.delivered, status.events.pending
+        ));
+        show.object(&serde_json::to_value(&status).context("the status cannot be shown")?);
+        Ok(ExitCode::SUCCESS)
+    })
+}
