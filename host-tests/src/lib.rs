@@ -4,4 +4,6 @@
 
 pub mod conformance;
 pub mod fixture;
+pub mod sealing;
 pub mod shared;
+pub mod vectors;

@@ -1,0 +1,122 @@
+//! Writes what the browser page and other embedders test with: every vector file sealed, its pulses signed, the
+//! native answers beside them; and the page's own little flag set.
+//!
+//! `cargo run -p host-tests --bin fixtures -- target/fixtures`. With `--print FILE` it prints the native answer
+//! to each case of a vector file, one a line, for somebody to check and put into the file.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result, bail};
+use clap::Parser;
+use flagstone_snapshot::Snapshot;
+use host_tests::sealing::{AUDIENCE, ENVIRONMENT, EPOCH, LEASE, seal};
+use host_tests::vectors::{self, Pulse, Vectors};
+
+/// Writes sealed test files.
+#[derive(Parser)]
+struct Arguments {
+    /// The folder to fill.
+    folder: Option<PathBuf>,
+    /// Print the native answers to a vector file instead.
+    #[arg(long, value_name = "FILE", conflicts_with = "folder")]
+    print: Option<PathBuf>,
+}
+
+/// The page's definition: a lively one, so that people see something.
+const PAGE: &str = include_str!("../../browser-page/definition.yaml");
+
+fn main() -> Result<()> {
+    let arguments = Arguments::parse();
+    match (arguments.print, arguments.folder) {
+        (Some(file), _) => print(&file),
+        (None, Some(folder)) => write(&folder),
+        (None, None) => bail!("no folder was given\nhint: `fixtures target/fixtures`"),
+    }
+}
+
+fn print(file: &Path) -> Result<()> {
+    let vectors = Vectors::read(file)?;
+    let bytes = vectors.snapshot()?;
+    let snapshot = Snapshot::load(&bytes)?;
+    for case in &vectors.cases {
+        println!("{}", case.native(&snapshot).with_context(|| format!("in case `{}`", case.name))?);
+    }
+    Ok(())
+}
+
+fn write(folder: &Path) -> Result<()> {
+    let _ = std::fs::remove_dir_all(folder);
+    let mut index = Vec::new();
+    for path in vectors::files()? {
+        let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        vector_file(&Vectors::read(&path)?, &folder.join(&name))?;
+        index.push(name);
+    }
+    let page = folder.join("page");
+    let sealed = seal(&vectors::snapshot(PAGE)?)?;
+    let pulse = |stage: u8, halts: &[&str]| Pulse {
+        stages: [("answer-behaviour".to_owned(), stage)].into(),
+        halts: halts.iter().map(|flag| (*flag).to_owned()).collect(),
+        expires: EPOCH + LEASE,
+    };
+    let mut forged = sealed.file.clone();
+    if let Some(last) = forged.last_mut() {
+        *last ^= 1;
+    }
+    put(&page.join("trust.txt"), &sealed.trust)?;
+    put(&page.join("flags.sealed"), &sealed.file)?;
+    put(&page.join("forged.sealed"), &forged)?;
+    put(&page.join("pulse.txt"), &sealed.pulse(&pulse(1, &[]), 1)?)?;
+    put(&page.join("halt.txt"), &sealed.pulse(&pulse(1, &["answer-behaviour"]), 2)?)?;
+    let policy = serde_json::json!({ "audience": AUDIENCE, "environment": ENVIRONMENT, "now": EPOCH });
+    put(&page.join("policy.json"), policy.to_string().as_bytes())?;
+    put(&folder.join("index.json"), serde_json::json!({ "vectors": index }).to_string().as_bytes())?;
+    println!("fixtures: {} and the page's, in {}", index.join(", "), folder.display());
+    Ok(())
+}
+
+/// One vector file, sealed: cases refer to pulses by number; each pulse is a file.
+fn vector_file(vectors: &Vectors, folder: &Path) -> Result<()> {
+    let bytes = vectors.snapshot()?;
+    let snapshot = Snapshot::load(&bytes)?;
+    let sealed = seal(&bytes)?;
+    put(&folder.join("trust.txt"), &sealed.trust)?;
+    put(&folder.join("flags.sealed"), &sealed.file)?;
+    let mut pulses: Vec<&Pulse> = Vec::new();
+    let mut cases = Vec::new();
+    for case in &vectors.cases {
+        let pulse = case.pulse.as_ref().map(|pulse| {
+            pulses.iter().position(|known| *known == pulse).unwrap_or_else(|| {
+                pulses.push(pulse);
+                pulses.len() - 1
+            })
+        });
+        cases.push(serde_json::json!({
+            "name": case.name,
+            "context": case.context,
+            "flag": case.flag,
+            "now": case.now,
+            "pulse": pulse,
+            "native": case.native(&snapshot)?,
+            "expect": case.expect,
+        }));
+    }
+    let mut listed = Vec::new();
+    for (number, pulse) in pulses.iter().enumerate() {
+        put(&folder.join(format!("pulse-{number}.txt")), &sealed.pulse(pulse, number as u64 + 1)?)?;
+        listed.push(serde_json::json!({ "now": pulse.expires - LEASE }));
+    }
+    let all = serde_json::json!({
+        "policy": { "audience": AUDIENCE, "environment": ENVIRONMENT, "now": EPOCH },
+        "pulses": listed,
+        "cases": cases,
+    });
+    put(&folder.join("cases.json"), all.to_string().as_bytes())
+}
+
+fn put(path: &Path, bytes: &[u8]) -> Result<()> {
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder)?;
+    }
+    std::fs::write(path, bytes).with_context(|| format!("cannot write `{}`", path.display()))
+}

@@ -1,0 +1,124 @@
+//! The shared vectors of `vectors/*.json`: one definition, many questions, the one right text for each.
+//!
+//! The same files run natively, in the component and in the browser build, byte for byte.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result, bail};
+use flagstone_compile::{Options, Source, compile};
+use flagstone_evaluate::{Context, Control, decide_key, decision_json};
+use flagstone_snapshot::{Snapshot, encode};
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+/// One file of vectors.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Vectors {
+    /// What the file is and how its texts were made.
+    pub about: String,
+    /// A definition in flagd's JSON with our additions; compiled strictly.
+    pub definition: Box<RawValue>,
+    /// The questions.
+    pub cases: Vec<Case>,
+}
+
+/// One question and its answer.
+#[derive(Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Case {
+    /// What it shows.
+    pub name: String,
+    /// The context.
+    pub context: Box<RawValue>,
+    /// The flag's key.
+    pub flag: String,
+    /// Unix seconds.
+    pub now: u64,
+    /// The pulse in force; null: none has come yet.
+    pub pulse: Option<Pulse>,
+    /// The canonical decision text.
+    pub expect: String,
+}
+
+/// What a pulse says in a vector.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Pulse {
+    /// Open stage by flag key.
+    pub stages: BTreeMap<String, u8>,
+    /// Halted flags.
+    pub halts: Vec<String>,
+    /// End of the lease, unix seconds; the pulse is issued five minutes before.
+    pub expires: u64,
+}
+
+/// The vector files of this folder, by name.
+///
+/// # Errors
+/// When the folder cannot be read, or holds none.
+pub fn files() -> Result<Vec<PathBuf>> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("vectors");
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(&folder).context("cannot read host-tests/vectors")? {
+        let path = entry?.path();
+        if path.extension().is_some_and(|end| end == "json") {
+            files.push(path);
+        }
+    }
+    files.sort();
+    if files.is_empty() {
+        bail!("no vectors in host-tests/vectors");
+    }
+    Ok(files)
+}
+
+impl Vectors {
+    /// Reads a file.
+    ///
+    /// # Errors
+    /// When it is not there or not of this form.
+    pub fn read(path: &Path) -> Result<Self> {
+        let text = std::fs::read(path).with_context(|| format!("cannot read `{}`", path.display()))?;
+        serde_json::from_slice(&text).with_context(|| format!("in `{}`", path.display()))
+    }
+
+    /// The definition as the bytes of a snapshot.
+    ///
+    /// # Errors
+    /// What the compiler says of it.
+    pub fn snapshot(&self) -> Result<Vec<u8>> {
+        snapshot(self.definition.get())
+    }
+}
+
+/// Compiles a definition strictly, for its own environment, and lays it out.
+///
+/// # Errors
+/// What the compiler says of it.
+pub fn snapshot(definition: &str) -> Result<Vec<u8>> {
+    let source = Source::new("definition", definition);
+    let outcome = compile(&source, &Options { strict: true, ..Options::default() });
+    let Some(draft) = outcome.draft else { bail!("{}", outcome.diagnostics.render(&source, false)) };
+    Ok(encode(&draft)?)
+}
+
+impl Case {
+    /// What the native engine answers.
+    ///
+    /// # Errors
+    /// When the context is none.
+    pub fn native(&self, snapshot: &Snapshot<'_>) -> Result<String> {
+        let context = Context::from_json(snapshot, self.context.get())?;
+        let control = match &self.pulse {
+            None => Control::closed(snapshot),
+            Some(pulse) => {
+                let stages = pulse.stages.iter().map(|(flag, stage)| (flag.as_str(), *stage));
+                Control::new(snapshot, pulse.expires, stages, pulse.halts.iter().map(String::as_str))
+            }
+        };
+        let decision = decide_key(snapshot, &control, &context, &self.flag, self.now);
+        Ok(decision_json(snapshot, &decision, &self.flag))
+    }
+}
