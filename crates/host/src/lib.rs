@@ -49,6 +49,9 @@ pub mod spool;
 mod status;
 pub mod store;
 mod sync;
+#[cfg(test)]
+#[path = "../tests/common/mod.rs"]
+mod testing;
 
 pub use clock::Time;
 pub use config::{HostConfig, Report};

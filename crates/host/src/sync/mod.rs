@@ -5,6 +5,8 @@ mod attempt;
 mod keeper;
 mod source;
 mod status;
+#[cfg(test)]
+mod tests;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;

@@ -1,0 +1,257 @@
+//! A small world for tests: keys, what they sign, and a control plane that can be told to misbehave.
+#![allow(dead_code, missing_docs, unreachable_pub)] // every test takes what it needs of it
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+
+use axum::Router;
+use axum::body::{Body, Bytes};
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use flagstone_seal::{
+    Mark, PulseStatement, Role, RoleKind, SecretKey, SnapshotStatement, SnapshotStatementDraft, TrustDraft,
+    inspect, seal_pulse, seal_snapshot, seal_trust,
+};
+use futures_util::stream;
+use sha2::{Digest, Sha256};
+
+pub const NOW: u64 = 1_787_300_000;
+pub const DAY: u64 = 86_400;
+pub const AUDIENCE: &str = "acme.example/assistant";
+pub const ENVIRONMENT: &str = "production";
+
+pub fn key(name: &str, number: u8) -> SecretKey {
+    SecretKey::from_seed(name, [number; 32]).unwrap()
+}
+
+pub struct World {
+    pub root: SecretKey,
+    pub release: SecretKey,
+    pub governor: SecretKey,
+    pub now: u64,
+}
+
+impl World {
+    pub fn new() -> Self {
+        Self::at(NOW)
+    }
+
+    pub fn at(now: u64) -> Self {
+        let (root, release) = (key("acme.example/root", 1), key("acme.example/release", 2));
+        Self { root, release, governor: key("acme.example/pulse", 3), now }
+    }
+
+    pub fn trust_draft(&self, version: u64, epoch: u64) -> TrustDraft {
+        let role = |kind, key: &SecretKey| Role { kind, threshold: 1, keys: vec![key.verifying_key()] };
+        TrustDraft {
+            version,
+            epoch,
+            issued: self.now - 10,
+            expires: self.now + 300 * DAY,
+            roles: vec![
+                role(RoleKind::Root, &self.root),
+                role(RoleKind::Release(ENVIRONMENT.into()), &self.release),
+                role(RoleKind::Pulse(ENVIRONMENT.into()), &self.governor),
+            ],
+            floors: vec![],
+            revoked_keys: vec![],
+            revoked_statements: vec![],
+        }
+    }
+
+    pub fn trust(&self) -> Vec<u8> {
+        seal_trust(&self.trust_draft(1, 1), &[&self.root]).unwrap()
+    }
+
+    pub fn snapshot(&self, sequence: u64, payload: &[u8]) -> Vec<u8> {
+        self.snapshot_with(sequence, payload, |_| {})
+    }
+
+    pub fn snapshot_with(
+        &self,
+        sequence: u64,
+        payload: &[u8],
+        change: impl FnOnce(&mut SnapshotStatementDraft),
+    ) -> Vec<u8> {
+        let mut draft = SnapshotStatementDraft {
+            audience: AUDIENCE.into(),
+            environment: ENVIRONMENT.into(),
+            epoch: 1,
+            sequence,
+            issued: self.now - 5,
+            expires: self.now + 7 * DAY,
+            parent: [0; 32],
+            payload_type: "application/vnd.flagstone.snapshot.v1".into(),
+        };
+        change(&mut draft);
+        seal_snapshot(&draft, payload, &[&self.release]).unwrap()
+    }
+
+    pub fn pulse(&self, number: u64, snapshot: Mark, stages: &[(&str, u8)], halts: &[&str]) -> Vec<u8> {
+        self.pulse_with(number, snapshot, stages, halts, |_| {})
+    }
+
+    pub fn pulse_with(
+        &self,
+        number: u64,
+        snapshot: Mark,
+        stages: &[(&str, u8)],
+        halts: &[&str],
+        change: impl FnOnce(&mut PulseStatement),
+    ) -> Vec<u8> {
+        let mut pulse = PulseStatement {
+            audience: AUDIENCE.into(),
+            environment: ENVIRONMENT.into(),
+            number,
+            issued: self.now - 1,
+            expires: self.now + 300,
+            snapshot,
+            stages: stages.iter().map(|(flag, stage)| ((*flag).to_owned(), *stage)).collect(),
+            halts: halts.iter().map(|flag| (*flag).to_owned()).collect(),
+        };
+        change(&mut pulse);
+        seal_pulse(&pulse, &self.governor).unwrap()
+    }
+}
+
+/// The identity of a sealed file.
+pub fn mark(file: &[u8]) -> Mark {
+    let claim = inspect(file, 1 << 22).unwrap();
+    let text = claim.note.text();
+    SnapshotStatement::parse(text).unwrap().mark()
+}
+
+pub fn hex(bytes: &[u8]) -> String {
+    flagstone_events::to_hex(bytes)
+}
+
+/// How the control plane answers.
+#[derive(Debug, Clone, Default)]
+pub enum Manner {
+    #[default]
+    Well,
+    Status(u16, Option<u64>),
+    /// Breaks off after this many bytes.
+    CutAfter(usize),
+    /// Never stops sending.
+    Endless,
+}
+
+/// What the control plane has and has seen.
+#[derive(Debug, Default)]
+pub struct Plane {
+    pub trust: Option<Vec<u8>>,
+    pub trust_versions: HashMap<u64, Vec<u8>>,
+    pub pulse: Option<Vec<u8>>,
+    pub snapshots: HashMap<String, Vec<u8>>,
+    pub pulse_manner: Manner,
+    pub snapshot_manner: Manner,
+    pub events_manner: Manner,
+    /// Every request, as `pulse`, `pulse 304`, `snapshot`, `trust`, `events`.
+    pub seen: Vec<String>,
+    pub batches: Vec<Vec<u8>>,
+}
+
+pub type Shared = Arc<Mutex<Plane>>;
+
+/// Publishes a snapshot and a pulse that names it.
+pub fn publish(
+    plane: &Shared,
+    world: &World,
+    number: u64,
+    file: &[u8],
+    stages: &[(&str, u8)],
+    halts: &[&str],
+) {
+    let named = mark(file);
+    let mut plane = plane.lock().unwrap();
+    plane.snapshots.insert(hex(&named.digest), file.to_vec());
+    plane.pulse = Some(world.pulse(number, named, stages, halts));
+}
+
+/// Serves a control plane on a port of its own; gives back its address.
+pub async fn serve(plane: Shared) -> String {
+    let app = Router::new()
+        .route("/v1/environments/production/trust", get(trust))
+        .route("/v1/environments/production/trust/{version}", get(trust_version))
+        .route("/v1/environments/production/pulse", get(pulse))
+        .route("/v1/environments/production/snapshots/{digest}", get(snapshot))
+        .route("/v1/environments/production/events", post(events))
+        .with_state(plane);
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
+    address
+}
+
+fn answer(manner: &Manner, headers: &HeaderMap, bytes: Option<Vec<u8>>) -> (Response, &'static str) {
+    match manner {
+        Manner::Well => {}
+        Manner::Status(status, retry_after) => {
+            let mut response = StatusCode::from_u16(*status).unwrap().into_response();
+            if let Some(seconds) = retry_after {
+                response.headers_mut().insert(header::RETRY_AFTER, (*seconds).into());
+            }
+            return (response, "");
+        }
+        Manner::CutAfter(length) => {
+            let start = Bytes::from(bytes.unwrap_or_default()[..*length].to_vec());
+            let broken = stream::iter([Ok(start), Err(std::io::Error::other("cut"))]);
+            return (Body::from_stream(broken).into_response(), "");
+        }
+        Manner::Endless => {
+            let endless =
+                stream::repeat_with(|| Ok::<_, std::io::Error>(Bytes::from_static(&[b'x'; 65_536])));
+            return (Body::from_stream(endless).into_response(), "");
+        }
+    }
+    let Some(bytes) = bytes else { return (StatusCode::NOT_FOUND.into_response(), "") };
+    let tag = format!("\"{}\"", hex(&Sha256::digest(&bytes)));
+    if headers.get(header::IF_NONE_MATCH).is_some_and(|known| known.as_bytes() == tag.as_bytes()) {
+        return (StatusCode::NOT_MODIFIED.into_response(), " 304");
+    }
+    (([(header::ETAG, tag)], bytes).into_response(), "")
+}
+
+async fn trust(State(plane): State<Shared>, headers: HeaderMap) -> Response {
+    let mut plane = plane.lock().unwrap();
+    let (response, mark) = answer(&Manner::Well, &headers, plane.trust.clone());
+    plane.seen.push(format!("trust{mark}"));
+    response
+}
+
+async fn trust_version(
+    State(plane): State<Shared>,
+    Path(version): Path<u64>,
+    headers: HeaderMap,
+) -> Response {
+    let mut plane = plane.lock().unwrap();
+    plane.seen.push(format!("trust/{version}"));
+    answer(&Manner::Well, &headers, plane.trust_versions.get(&version).cloned()).0
+}
+
+async fn pulse(State(plane): State<Shared>, headers: HeaderMap) -> Response {
+    let mut plane = plane.lock().unwrap();
+    let (response, mark) = answer(&plane.pulse_manner, &headers, plane.pulse.clone());
+    plane.seen.push(format!("pulse{mark}"));
+    response
+}
+
+async fn snapshot(State(plane): State<Shared>, Path(digest): Path<String>, headers: HeaderMap) -> Response {
+    let mut plane = plane.lock().unwrap();
+    let (response, mark) = answer(&plane.snapshot_manner, &headers, plane.snapshots.get(&digest).cloned());
+    plane.seen.push(format!("snapshot{mark}"));
+    response
+}
+
+async fn events(State(plane): State<Shared>, body: Bytes) -> Response {
+    let mut plane = plane.lock().unwrap();
+    plane.seen.push("events".to_owned());
+    if let Manner::Status(status, _) = plane.events_manner {
+        return (StatusCode::from_u16(status).unwrap(), "as told").into_response();
+    }
+    plane.batches.push(body.to_vec());
+    r#"{"accepted":1,"duplicates":0}"#.into_response()
+}
