@@ -1,13 +1,14 @@
 //! The `assistant` command: the service's parts by themselves, and the demonstration.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
 use assistant::client::{Client, Endpoint};
-use assistant::demo::{edition::DEFINITION, operator::behaviours};
+use assistant::demo::{self, edition::DEFINITION, operator::behaviours, plane};
 use assistant::model::Model;
 use assistant::service::{self, Parts};
 use assistant::traffic::Surface;
@@ -51,6 +52,23 @@ enum Command {
         #[command(flatten)]
         model: ModelArguments,
     },
+    /// Runs the whole system on generated traffic: one candidate is promoted, one is taken back.
+    #[command(after_help = "Examples:\n  assistant demo\n  assistant demo --headless --json --seed 7 | tail -1\n  assistant demo \
+                            --headless --kill-control-plane-at 30\n  assistant demo --model-url http://127.0.0.1:11434/v1 \
+                            --model-name llama3.2 --rate 2\n\nExit code: 0 when the better candidate reached everyone, the \
+                            worse one was halted before a quarter of the people had it and every exposure is accounted \
+                            for; 1 when not; 2 when something broke.")]
+    Demo(DemoArguments),
+    /// The control plane of a demonstration, in a process of its own.
+    #[command(hide = true)]
+    ControlPlane {
+        /// Its folder.
+        #[arg(long)]
+        data: PathBuf,
+        /// Where to listen.
+        #[arg(long)]
+        listen: SocketAddr,
+    },
     /// Tries every variant on generated questions, without flags or HTTP, and prints the rates by slice.
     #[command(after_help = "Examples:\n  assistant trial\n  assistant trial --count 10000 --seed 7 --json | tail -1")]
     Trial {
@@ -64,6 +82,42 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+}
+
+#[derive(clap::Args)]
+struct DemoArguments {
+    /// End by oneself once both candidates are settled, at the latest after --at-most.
+    #[arg(long)]
+    headless: bool,
+    /// End with one line holding one JSON object (docs/demo.md).
+    #[arg(long)]
+    json: bool,
+    /// Seed of people, questions and model.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Requests a second.
+    #[arg(long, default_value_t = 240, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    rate: u32,
+    /// People who ask.
+    #[arg(long, default_value_t = 12_000, value_parser = clap::value_parser!(u32).range(100..=1_000_000))]
+    people: u32,
+    /// Headless: give up after so many seconds.
+    #[arg(long, value_name = "SECONDS", default_value_t = 200)]
+    at_most: u64,
+    /// Kill the control plane (SIGKILL) so many seconds after the start, and bring it back.
+    #[arg(long, value_name = "SECONDS")]
+    kill_control_plane_at: Option<u64>,
+    /// How long it stays down.
+    #[arg(long, value_name = "SECONDS", default_value_t = 8, requires = "kill_control_plane_at")]
+    down_for: u64,
+    /// Port of the control plane and its dashboard; a free one when not given.
+    #[arg(long)]
+    port: Option<u16>,
+    /// Keep all files here instead of in a temporary folder that is removed at the end.
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+    #[command(flatten)]
+    model: ModelArguments,
 }
 
 /// Which model answers.
@@ -84,6 +138,8 @@ struct ModelArguments {
 #[tokio::main]
 async fn main() -> ExitCode {
     let arguments = Arguments::parse();
+    let filter = tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| "warn".into());
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
     match run(arguments.command).await {
         Ok(code) => code,
         Err(error) => {
@@ -96,10 +152,41 @@ async fn main() -> ExitCode {
 async fn run(command: Command) -> Result<ExitCode> {
     match command {
         Command::Serve { listen } => serve(listen).await?,
+        Command::Demo(arguments) => return run_demo(arguments).await,
+        Command::ControlPlane { data, listen } => plane::serve(&data, listen).await?,
         Command::Ask { question, flag, variant, seed, model } => ask(&question, &flag, &variant, seed, model).await?,
         Command::Trial { count, seed, json } => try_variants(count, seed, json)?,
     }
     Ok(ExitCode::SUCCESS)
+}
+
+async fn run_demo(arguments: DemoArguments) -> Result<ExitCode> {
+    eprintln!(
+        "Flagstone's demonstration: a help-centre assistant with two rollouts on generated traffic.\n\
+         - chat-answers: `sharper` is really better; on evidence it goes from staff to everyone.\n\
+         - email-drafts: `english-first` is really worse for who writes German or French; it is taken back by itself.\n\
+         Every outcome is measured from the text that a model produced. {}\n",
+        if arguments.headless { "It ends by itself." } else { "Ctrl-C stops it." }
+    );
+    let model = arguments.model;
+    let options = demo::Options {
+        headless: arguments.headless,
+        seed: arguments.seed,
+        rate: arguments.rate,
+        people: arguments.people as usize,
+        at_most: Duration::from_secs(arguments.at_most),
+        kill_at: arguments.kill_control_plane_at.map(Duration::from_secs),
+        down_for: Duration::from_secs(arguments.down_for),
+        port: arguments.port,
+        data: arguments.data,
+        model: model.model_url.map(|url| Endpoint { url, model: model.model_name, token: model.model_token }),
+    };
+    let summary = demo::run(options).await?;
+    println!("{}", summary.text());
+    if arguments.json {
+        println!("{}", serde_json::to_string(&summary)?);
+    }
+    Ok(if summary.passed { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 async fn serve(listen: SocketAddr) -> Result<()> {

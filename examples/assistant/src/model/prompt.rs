@@ -16,7 +16,7 @@ use crate::text::{self, Language};
 use super::counts::{BEGIN, END, Vocabulary};
 
 /// How much attention favours the best source.
-const SHARPNESS: i32 = 3;
+const SHARPNESS: i32 = 4;
 /// The least attention that a source gets.
 const LEAST_ATTENTION: f64 = 0.02;
 /// With less of the question (nats of rarity) in the best source, the model says that it does not know.
