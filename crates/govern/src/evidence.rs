@@ -10,6 +10,7 @@ use serde::Serialize;
 use sqlx::{Row, SqliteConnection};
 
 use crate::GovernError;
+use crate::attempts::Attempt;
 use crate::metric::MetricRule;
 use crate::store::{from_sql, to_sql};
 
@@ -40,13 +41,14 @@ pub struct UnitCounts {
 /// Counts everything the judge asks for.
 pub(crate) async fn gather(
     connection: &mut SqliteConnection,
-    attempt: i64,
+    attempt: &Attempt,
     metrics: &[PlanMetric],
     now_ms: u64,
 ) -> Result<(Evidence, UnitCounts), GovernError> {
+    let (begun_ms, attempt) = (attempt.begun_ms, attempt.id);
     let mut evidence = Evidence::default();
     for metric in metrics {
-        evidence.metrics.push(of_metric(connection, attempt, metric, now_ms).await?);
+        evidence.metrics.push(of_metric(connection, (attempt, begun_ms), metric, now_ms).await?);
     }
     evidence.sample_ratio = exposed_units(connection, attempt).await?;
     let row = sqlx::query(
@@ -104,7 +106,7 @@ async fn exposed_units(
 
 async fn of_metric(
     connection: &mut SqliteConnection,
-    attempt: i64,
+    (attempt, begun_ms): (i64, u64),
     metric: &PlanMetric,
     now_ms: u64,
 ) -> Result<MetricEvidence, GovernError> {
@@ -121,7 +123,8 @@ async fn of_metric(
         .bind(rule.digest.as_slice())
         .fetch_optional(&mut *connection)
         .await?;
-    found.last_outcome = last.map(|at| from_sql(at) / 1_000);
+    // What came in before this attempt says nothing about whether the metric is alive in it.
+    found.last_outcome = last.map(from_sql).filter(|at| *at >= begun_ms).map(|at| at / 1_000);
     let window = metric.window_ms.map(to_sql).transpose()?.unwrap_or(i64::MAX / 4);
     for sql in [ENROLLED, PLAIN] {
         let rows = sqlx::query(sql)

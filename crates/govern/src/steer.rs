@@ -107,7 +107,7 @@ impl Governor {
     ) -> Result<Option<Steered>, GovernError> {
         let Some(mut attempt) = attempts::latest(connection, &plan.flag).await? else { return Ok(None) };
         let halt = operator::halt_of(connection, &plan.flag).await?;
-        let (evidence, units) = evidence::gather(connection, attempt.id, &plan.metrics, now_ms).await?;
+        let (evidence, units) = evidence::gather(connection, &attempt, &plan.metrics, now_ms).await?;
         let inputs = |standing: &Standing| Inputs {
             rules: plan.rules.clone(),
             state: RolloutState {

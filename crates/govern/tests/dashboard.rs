@@ -1,0 +1,99 @@
+//! The dashboard in a real browser: it shows what the governor says, follows it without a reload, and stops a rollout.
+
+mod common;
+#[path = "common/browser.rs"]
+mod browser;
+
+use browser::Browser;
+use common::{Release, Traffic, World, planned, set};
+use flagstone_govern::Govern;
+
+const FLAGS: [(&str, &str); 3] =
+    [("answer-behaviour", "answer"), ("email-drafts", "draft"), ("search-summaries", "summary")];
+
+fn definition() -> String {
+    let flags: Vec<_> =
+        FLAGS.iter().map(|(key, event)| planned(key, event, "20%", &format!("{event}@15"))).collect();
+    set(&flags)
+}
+
+/// Three rollouts: one that is better and climbs to its ceiling, one that is worse, one with little traffic.
+async fn rollouts(world: &World) -> (Govern, Release, Vec<Traffic>) {
+    let govern = world.start().await;
+    let release = world.release(1, &definition());
+    world.publish(&govern, &release).await;
+    let rates = [(1_800, 700), (900, 4_200), (1_000, 1_000)];
+    let mut traffic = Vec::new();
+    for ((flag, event), (today, concise)) in FLAGS.into_iter().zip(rates) {
+        world.order(&govern, flag, "start").await;
+        traffic.push(Traffic::of(flag, event, &format!("edge-{event}"), today, concise));
+    }
+    for round in 0..10 {
+        for (one, units) in traffic.iter_mut().zip([2_000, 1_000, 300]) {
+            one.round(world, &govern, &release, round * units..(round + 1) * units).await;
+        }
+    }
+    (govern, release, traffic)
+}
+
+#[tokio::test]
+async fn the_page_shows_follows_and_stops() {
+    let Some(browser) = Browser::open().await else {
+        println!("skipped: no chromedriver on this machine (Debian: chromium-driver)");
+        return;
+    };
+    let world = World::new();
+    let (govern, release, mut traffic) = rollouts(&world).await;
+    browser.look(1280, "light").await;
+    browser.go(&govern.dashboard()).await;
+    browser.until("document.querySelectorAll('article.flag').length === 3").await;
+    browser.run("window.loadedOnce = true").await;
+    browser.shot("1280-light").await;
+
+    let text = |selector: &str| format!("return document.querySelector('[data-key=\"{selector}\"] .sentence').innerText");
+    for flag in world.status(&govern).await["flags"].as_array().expect("flags") {
+        let shown = browser.run(&text(flag["flag"].as_str().expect("a key"))).await;
+        assert_eq!(shown, flag["sentence"]);
+    }
+    browser.until("document.querySelector('[data-key=\"email-drafts\"] .badge').innerText.includes('taken back')").await;
+    browser.until("!document.querySelector('[data-key=\"email-drafts\"] button[data-ask]')").await;
+
+    // New events change the page by themselves.
+    let count = "document.querySelector('[data-key=\"search-summaries\"] .arm.treatment .count').innerText";
+    let before = browser.run(&format!("return {count}")).await;
+    if let Some(one) = traffic.last_mut() {
+        one.round(&world, &govern, &release, 90_000..92_000).await;
+    }
+    browser.until(&format!("{count} !== {before}")).await;
+
+    // Halting: two fields, one click, and the governor has published it.
+    browser.run("document.querySelector('[data-key=\"answer-behaviour\"] button[data-ask=halt]').click()").await;
+    browser.until("document.querySelector('#order').open").await;
+    browser.shot("1280-halt").await;
+    browser
+        .run(
+            "document.querySelector('#order-by').value = 'ana';
+             document.querySelector('#order-reason').value = 'support sees <b>odd</b> answers';
+             document.querySelector('#order-go').click()",
+        )
+        .await;
+    browser.until("!document.querySelector('#order').open").await;
+    let sentence = "document.querySelector('[data-key=\"answer-behaviour\"] .sentence').innerText";
+    browser.until(&format!("{sentence} === 'Halted by ana: support sees <b>odd</b> answers.'")).await;
+    assert!(world.pulse(&govern).await.halts.contains(&"answer-behaviour".to_owned()));
+    assert_eq!(browser.run("return window.loadedOnce").await, true, "it was never reloaded");
+
+    for (width, scheme) in [(1280, "dark"), (390, "light"), (390, "dark")] {
+        browser.look(width, scheme).await;
+        browser.until(&format!("innerWidth === {width}")).await;
+        let wide = browser.run("return document.documentElement.scrollWidth").await;
+        assert_eq!(wide, width, "no sideways scrolling at {width}");
+        browser.shot(&format!("{width}-{scheme}")).await;
+    }
+    let complaints = browser.complaints().await;
+    assert!(complaints.is_empty(), "{complaints:?}");
+
+    // A governor that is gone is said to be gone.
+    govern.shutdown().await;
+    browser.until("!document.querySelector('#offline').hidden").await;
+}
