@@ -59,7 +59,7 @@ codes! {
     BadArguments = "FS0304",
     /// A rule beyond a limit.
     RuleTooLarge = "FS0305",
-    /// A rule that can never name an existing variant.
+    /// An answer of a rule names no variant.
     UnknownVariant = "FS0306",
     /// A rule that would carry identities to where they must not be.
     Privacy = "FS0307",

@@ -4,6 +4,7 @@
 mod common;
 
 use common::{options, yaml};
+use flagstone_compile::model::{Better, Bound, Measure};
 use flagstone_compile::{Audience, FractionalVersion, Options, Source, compile, lower, parse};
 use flagstone_snapshot::{Comparison, DraftFlag, FlagError, FlagKind, Iteration, Json, Op, bucket_salt};
 
@@ -284,6 +285,27 @@ fn one_bad_flag_takes_no_other_down_unless_asked() {
     assert_eq!(broken, [("a", Some(FlagError::Parse)), ("b", None), ("c", Some(FlagError::General))]);
     assert_eq!(lenient.definition.expect("a definition").flags.len(), 1);
     assert!(compile(&source, &common::strict()).draft.is_none());
+}
+
+#[test]
+fn thresholds_are_in_the_unit_of_their_measure() {
+    let outcome = yaml(
+        "metrics:
+  a: { event: answer, bad: { latency: { above: 2500ms }, latency_ms: { above: 2500ms } } }
+  b: { event: answer, name: latency_ms, bad: { above: 1m } }
+  c: { event: answer, mean: cost, better: lower, winsorise: 0.5 }
+flags: {}",
+    );
+    assert!(outcome.diagnostics.is_empty(), "{:?}", outcome.diagnostics);
+    let definition = outcome.definition.expect("a definition");
+    let bounds = |name: &str| {
+        let tests = definition.metric(name).and_then(|metric| metric.bad()).expect("tests");
+        tests.iter().map(|test| test.bound).collect::<Vec<_>>()
+    };
+    assert_eq!(bounds("a"), [Bound::Above(2_500_000), Bound::Above(2_500_000_000)]);
+    assert_eq!(bounds("b"), [Bound::Above(60_000_000_000)]);
+    let measure = &definition.metric("c").expect("the metric").measure;
+    assert!(matches!(measure, Measure::Mean { winsorise: Some(500_000), better: Better::Lower, .. }));
 }
 
 #[test]

@@ -1,16 +1,19 @@
 //! The definition to what the engine needs: rules become programs, plans become ladders of parts.
 
+mod calculation;
+mod control;
 mod flag;
 mod flagd;
 mod operators;
 mod plan;
+mod reference;
 mod results;
 mod rule;
 mod variable;
 
 use flagstone_snapshot::{Draft, DraftFlag, FlagKind, Json};
 
-use crate::diagnostic::Diagnostics;
+use crate::diagnostic::{Code, Diagnostic, Diagnostics};
 use crate::model::{Definition, Metadata};
 use crate::read::BrokenFlag;
 use crate::{Audience, Options};
@@ -23,6 +26,7 @@ pub(crate) fn lower(
     diagnostics: &mut Diagnostics,
 ) -> Draft {
     rule::check_shared(set, options, diagnostics);
+    check_environment(set, options, diagnostics);
     let environment = match options.environment.as_str() {
         "" => set.metadata.text("environment").unwrap_or_default(),
         given => given,
@@ -53,6 +57,26 @@ pub(crate) fn lower(
     }
     diagnostics.about(None);
     draft
+}
+
+/// A definition may say which environment it is meant for.
+fn check_environment(set: &Definition, options: &Options, diagnostics: &mut Diagnostics) {
+    let Some(member) = set.metadata.0.iter().find(|member| member.key == "environment") else {
+        return;
+    };
+    if let Some(meant) = member.value.as_text()
+        && !options.environment.is_empty()
+        && meant != options.environment
+    {
+        diagnostics.push(
+            Diagnostic::warning(
+                Code::Environment,
+                member.value.span,
+                format!("the definition is for `{meant}`, it is compiled for `{}`", options.environment),
+            )
+            .hint("leave `environment` out of the metadata of a definition for several environments"),
+        );
+    }
 }
 
 /// A flag's metadata over the set's, key by key; none when there is nothing.

@@ -1,9 +1,11 @@
-//! JsonLogic's own operators.
+//! What each operator becomes: the table, and what the operators share.
 
-use flagstone_snapshot::{Arithmetic, Comparison, Iteration, Json, Op};
+use flagstone_snapshot::{Json, Op};
 
 use crate::diagnostic::{Code, Diagnostic};
-use crate::lower::rule::{Rule, Step, truthy};
+use crate::lower::calculation::{arithmetic, comparison};
+use crate::lower::control::iteration;
+use crate::lower::rule::{Rule, Step};
 use crate::nearest;
 use crate::span::Spanned;
 use crate::tree::{Node, Value};
@@ -147,7 +149,7 @@ impl Rule<'_> {
     }
 
     /// Every argument in order.
-    fn all(&mut self, arguments: &[Node]) -> Step {
+    pub(super) fn all(&mut self, arguments: &[Node]) -> Step {
         if let Some(first) = arguments.first() {
             self.arguments(arguments.len(), first.span)?;
         }
@@ -185,244 +187,9 @@ impl Rule<'_> {
         }
         self.push(op)
     }
-
-    /// `if`: condition, answer, condition, answer, …, last answer.
-    fn conditional(&mut self, arguments: &[Node]) -> Step {
-        let mut ends = Vec::new();
-        let mut pairs = arguments.chunks(2);
-        let mut answered = false;
-        for pair in &mut pairs {
-            let [condition, answer] = pair else {
-                // The last one alone is the answer.
-                for last in pair {
-                    self.expression(last)?;
-                    answered = true;
-                }
-                break;
-            };
-            let mark = self.ops.len();
-            self.expression(condition)?;
-            match self.constant_since(mark).map(truthy) {
-                Some(true) => {
-                    self.ops.truncate(mark);
-                    self.expression(answer)?;
-                    answered = true;
-                    break;
-                }
-                Some(false) => {
-                    self.ops.truncate(mark);
-                    self.unreachable(answer)?;
-                }
-                None => {
-                    let otherwise = self.jump(Op::JumpIfFalse)?;
-                    self.expression(answer)?;
-                    ends.push(self.jump(Op::Jump)?);
-                    self.land(otherwise);
-                }
-            }
-        }
-        for rest in pairs.flatten() {
-            self.unreachable(rest)?;
-        }
-        if !answered {
-            self.constant(Json::Null)?;
-        }
-        for end in ends {
-            self.land(end);
-        }
-        Ok(())
-    }
-
-    /// `and`, `or`: the first value that decides, else the last. Without arguments it is false.
-    fn chain(&mut self, arguments: &[Node], keep: fn(u32) -> Op, decides: bool) -> Step {
-        let Some((last, others)) = arguments.split_last() else {
-            return self.constant(Json::Bool(false));
-        };
-        let mut ends = Vec::new();
-        let mut decided = false;
-        for argument in others {
-            if decided {
-                self.unreachable(argument)?;
-                continue;
-            }
-            let mark = self.ops.len();
-            self.expression(argument)?;
-            match self.constant_since(mark).map(truthy) {
-                Some(truth) if truth == decides => decided = true,
-                Some(_) => self.ops.truncate(mark),
-                None => ends.push(self.jump(keep)?),
-            }
-        }
-        if decided {
-            self.unreachable(last)?;
-        } else {
-            self.expression(last)?;
-        }
-        for end in ends {
-            self.land(end);
-        }
-        Ok(())
-    }
-
-    fn negation(&mut self, operator: &Spanned<String>, arguments: &[Node], op: Op) -> Step {
-        self.arity(operator, arguments, 1, 1);
-        let mark = self.ops.len();
-        self.argument(arguments, 0)?;
-        if let Some(truth) = self.constant_since(mark).map(truthy) {
-            self.ops.truncate(mark);
-            return self.constant(Json::Bool(truth != (op == Op::Not)));
-        }
-        self.push(op)
-    }
-
-    /// Two arguments are compared; of more, each with the next, up to the first that does not hold.
-    fn comparison(&mut self, op: Comparison, operator: &Spanned<String>, arguments: &[Node]) -> Step {
-        let ordering = matches!(
-            op,
-            Comparison::Less | Comparison::LessOrEqual | Comparison::Greater | Comparison::GreaterOrEqual
-        );
-        self.arity(operator, arguments, 2, if ordering { 3 } else { 2 });
-        match arguments {
-            // An argument that is not there is `undefined`, which no ordering holds for.
-            [] | [_] if ordering => {
-                arguments.iter().try_for_each(|argument| self.unreachable(argument))?;
-                self.constant(Json::Bool(false))
-            }
-            [low, middle, high] if ordering => {
-                self.expression(low)?;
-                self.expression(middle)?;
-                self.expression(high)?;
-                self.push(Op::Between(op))
-            }
-            [] | [_] | [_, _] => {
-                self.argument(arguments, 0)?;
-                self.argument(arguments, 1)?;
-                self.push(Op::Compare(op))
-            }
-            _ => {
-                let mut ends = Vec::new();
-                for (index, pair) in arguments.windows(2).enumerate() {
-                    if let [left, right] = pair {
-                        self.expression(left)?;
-                        self.expression(right)?;
-                        self.push(Op::Compare(op))?;
-                    }
-                    if index + 2 < arguments.len() {
-                        ends.push(self.jump(Op::AndJump)?);
-                    }
-                }
-                for end in ends {
-                    self.land(end);
-                }
-                Ok(())
-            }
-        }
-    }
-
-    fn arithmetic(
-        &mut self,
-        op: Arithmetic,
-        most: usize,
-        operator: &Spanned<String>,
-        arguments: &[Node],
-    ) -> Step {
-        let least = if matches!(op, Arithmetic::Divide | Arithmetic::Modulo) { 2 } else { 1 };
-        self.arity(operator, arguments, least, most);
-        let used = arguments;
-        if used.len() < least {
-            used.iter().try_for_each(|argument| self.unreachable(argument))?;
-            return self.constant(match op {
-                Arithmetic::Add => Json::Integer(0),
-                Arithmetic::Multiply => Json::Integer(1),
-                _ => Json::Null,
-            });
-        }
-        if matches!(op, Arithmetic::Subtract | Arithmetic::Divide | Arithmetic::Modulo) {
-            // From the left, two at a time.
-            let (first, rest) = used.split_at(used.len().min(1));
-            self.all(first)?;
-            if rest.is_empty() {
-                return self.push(Op::Arithmetic(op, 1));
-            }
-            for argument in rest {
-                self.expression(argument)?;
-                self.push(Op::Arithmetic(op, 2))?;
-            }
-            return Ok(());
-        }
-        self.all(used)?;
-        self.push(Op::Arithmetic(op, count(used)))
-    }
-
-    fn substring(&mut self, operator: &Spanned<String>, arguments: &[Node]) -> Step {
-        self.arity(operator, arguments, 2, 3);
-        self.argument(arguments, 0)?;
-        match arguments.get(1) {
-            Some(start) => self.expression(start)?,
-            None => self.constant(Json::Integer(0))?,
-        }
-        if let Some(length) = arguments.get(2) {
-            self.expression(length)?;
-            return self.push(Op::Substring(3));
-        }
-        self.push(Op::Substring(2))
-    }
-
-    /// `map`, `filter`, `all`, `some`, `none`: list, body. `reduce`: list, body, initial value.
-    fn iteration(&mut self, op: Iteration, operator: &Spanned<String>, arguments: &[Node]) -> Step {
-        let reduce = op == Iteration::Reduce;
-        let many = if reduce { 3 } else { 2 };
-        self.arity(operator, arguments, many, many);
-        self.argument(arguments, 0)?;
-        if reduce {
-            self.argument(arguments, 2)?;
-        }
-        self.push(Op::Each(op))?;
-        self.body(arguments.get(1))?;
-        self.push(Op::EndEach)
-    }
 }
 
-fn count(arguments: &[Node]) -> u16 {
+/// A number of arguments that [`Rule::arguments`] has let pass.
+pub(super) fn count(arguments: &[Node]) -> u16 {
     u16::try_from(arguments.len()).unwrap_or(u16::MAX)
-}
-
-fn comparison(operator: &str) -> Option<Comparison> {
-    Some(match operator {
-        "==" => Comparison::Equal,
-        "===" => Comparison::StrictEqual,
-        "!=" => Comparison::NotEqual,
-        "!==" => Comparison::StrictNotEqual,
-        "<" => Comparison::Less,
-        "<=" => Comparison::LessOrEqual,
-        ">" => Comparison::Greater,
-        ">=" => Comparison::GreaterOrEqual,
-        _ => return None,
-    })
-}
-
-/// The operation and how many arguments it is meant for at most.
-fn arithmetic(operator: &str) -> Option<(Arithmetic, usize)> {
-    Some(match operator {
-        "+" => (Arithmetic::Add, usize::MAX),
-        "-" => (Arithmetic::Subtract, usize::MAX),
-        "*" => (Arithmetic::Multiply, usize::MAX),
-        "/" => (Arithmetic::Divide, 2),
-        "%" => (Arithmetic::Modulo, 2),
-        "min" => (Arithmetic::Minimum, usize::MAX),
-        "max" => (Arithmetic::Maximum, usize::MAX),
-        _ => return None,
-    })
-}
-
-fn iteration(operator: &str) -> Option<Iteration> {
-    Some(match operator {
-        "map" => Iteration::Map,
-        "filter" => Iteration::Filter,
-        "all" => Iteration::All,
-        "some" => Iteration::Some,
-        "none" => Iteration::None,
-        "reduce" => Iteration::Reduce,
-        _ => return None,
-    })
 }

@@ -4,8 +4,7 @@ use flagstone_snapshot::{Json, Op, Program};
 
 use crate::diagnostic::{Code, Diagnostic, Diagnostics};
 use crate::limits;
-use crate::model::{Definition, Segment};
-use crate::nearest;
+use crate::model::Definition;
 use crate::span::Span;
 use crate::tree::{Node, Value};
 use crate::{Audience, Options};
@@ -48,7 +47,7 @@ pub(super) struct Rule<'a> {
     /// Iterations around the present place; inside one, `var` reads the element.
     loops: usize,
     /// The `$ref`s and segments being written out.
-    trail: Vec<String>,
+    pub(super) trail: Vec<String>,
     failed: bool,
     /// It is beyond a limit, and that has been said.
     stopped: bool,
@@ -203,106 +202,6 @@ impl<'a> Rule<'a> {
             None => self.constant(Json::Null),
         };
         self.loops -= 1;
-        done
-    }
-
-    /// `{"$ref": "name"}`: the shared rule of that name, written out.
-    pub(super) fn reference(&mut self, name: &str, span: Span) -> Step {
-        let Some(evaluator) = self.set.evaluator(name) else {
-            let known = self.set.evaluators.iter().map(|evaluator| evaluator.name.as_str());
-            let hint = match self.set.evaluators.is_empty() {
-                true => Some("shared rules stand under `$evaluators`".to_owned()),
-                false => nearest::hint(name, known),
-            };
-            return self.fail(
-                Diagnostic::error(Code::UnknownReference, span, format!("there is no shared rule `{name}`"))
-                    .maybe_hint(hint),
-            );
-        };
-        self.enter(format!("$ref {name}"), span, |rule| rule.expression(&evaluator.rule))
-    }
-
-    /// `{"segment": "name"}`: excluded units are out, included units are in, then the condition decides.
-    pub(super) fn segment(&mut self, name: &str, span: Span) -> Step {
-        let Some(segment) = self.set.segment(name) else {
-            let known = self.set.segments.iter().map(|segment| segment.name.as_str());
-            let hint = match self.set.segments.is_empty() {
-                true => Some("segments stand under `segments`".to_owned()),
-                false => nearest::hint(name, known),
-            };
-            return self.fail(
-                Diagnostic::error(Code::UnknownReference, span, format!("there is no segment `{name}`"))
-                    .maybe_hint(hint),
-            );
-        };
-        if self.in_loop() {
-            return self.fail(
-                Diagnostic::error(
-                    Code::BadArguments,
-                    span,
-                    "a segment cannot be asked for inside an iteration",
-                )
-                .hint("a segment is about the whole context, an iteration's body about one element"),
-            );
-        }
-        let listed = !(segment.include.is_empty() && segment.exclude.is_empty());
-        if self.options.audience == Audience::Browser && listed {
-            return self.fail(
-                Diagnostic::error(Code::Privacy, span, format!("the lists of `{name}` would reach browsers"))
-                    .label(segment.name.span, "it lists targeting keys")
-                    .hint("use a condition, or leave out `client: true`"),
-            );
-        }
-        self.enter(format!("segment {name}"), span, |rule| rule.membership(segment))
-    }
-
-    fn membership(&mut self, segment: &Segment) -> Step {
-        let mut ends = Vec::new();
-        for (list, answer) in [(&segment.exclude, false), (&segment.include, true)] {
-            if list.is_empty() {
-                continue;
-            }
-            let keys = list.iter().map(|key| Json::Text(key.clone())).collect();
-            self.push(Op::Attribute("targetingKey".to_owned()))?;
-            self.constant(Json::List(keys))?;
-            self.push(Op::In)?;
-            let miss = self.jump(Op::JumpIfFalse)?;
-            self.constant(Json::Bool(answer))?;
-            ends.push(self.jump(Op::Jump)?);
-            self.land(miss);
-        }
-        match &segment.when {
-            Some(when) => {
-                self.expression(when)?;
-                self.push(Op::Truthy)?;
-            }
-            None => self.constant(Json::Bool(false))?,
-        }
-        for end in ends {
-            self.land(end);
-        }
-        Ok(())
-    }
-
-    /// Goes into something named, unless one is inside it already.
-    fn enter(&mut self, name: String, span: Span, walk: impl FnOnce(&mut Self) -> Step) -> Step {
-        if self.trail.contains(&name) {
-            let circle = self
-                .trail
-                .iter()
-                .chain(std::iter::once(&name))
-                .skip_while(|step| **step != name)
-                .map(|step| format!("`{step}`"))
-                .collect::<Vec<_>>()
-                .join(" -> ");
-            return self.fail(
-                Diagnostic::error(Code::ReferenceCycle, span, "the rule refers to itself")
-                    .hint(format!("the circle is {circle}")),
-            );
-        }
-        self.trail.push(name);
-        let done = walk(self);
-        self.trail.pop();
         done
     }
 }

@@ -61,7 +61,8 @@ pub struct BadTest {
     pub bound: Bound,
 }
 
-/// Where bad begins. Thresholds are micros; one written as a duration is seconds (`2500ms` = 2,500,000).
+/// Where bad begins. Thresholds are micros; one written as a duration is in milliseconds for measures whose
+/// name ends in `_ms` and in seconds for others (`2500ms` = 2,500,000 for `latency`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Bound {

@@ -144,19 +144,20 @@ impl Reader<'_> {
         count
     }
 
-    /// A threshold in micros: a number, or a duration, which is then in seconds.
-    pub(crate) fn micros(&mut self, key: &str, node: &Node) -> Option<i64> {
+    /// A threshold of `measure` in micros: a number, or a duration, which is in milliseconds for measures
+    /// whose name ends in `_ms` and in seconds for all others.
+    pub(crate) fn micros(&mut self, key: &str, node: &Node, measure: &str) -> Option<i64> {
+        let unit = if measure.ends_with("_ms") { 1_000 } else { 1 };
         let micros = match &node.value {
             Value::Number(number) => scaled(number.text(), 6),
-            Value::Text(text) => duration_micros(text),
+            Value::Text(text) => duration_micros(text).and_then(|micros| micros.checked_mul(unit)),
             _ => None,
         };
         let micros = micros.and_then(|micros| i64::try_from(micros).ok());
         if micros.is_none() {
             self.push(
-                Diagnostic::error(Code::BadValue, node.span, format!("`{key}` is not a threshold")).hint(
-                    "write a number of at most six decimals, or a duration such as `2500ms`, which means 2.5 seconds",
-                ),
+                Diagnostic::error(Code::BadValue, node.span, format!("`{key}` is not a threshold"))
+                    .hint("write a number of at most six decimals, or a duration such as `2500ms`"),
             );
         }
         micros

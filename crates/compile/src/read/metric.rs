@@ -16,7 +16,8 @@ impl Reader<'_> {
         let better = fields.take("better").and_then(|node| {
             self.word("better", node, &[("higher", Better::Higher), ("lower", Better::Lower)])
         });
-        let winsorise = fields.take("winsorise").and_then(|node| self.micros("winsorise", node));
+        let averaged = mean.and_then(Node::as_text).unwrap_or_default();
+        let winsorise = fields.take("winsorise").and_then(|node| self.micros("winsorise", node, averaged));
         let window = fields.take("window").and_then(|node| self.duration("window", node));
         let audit = fields.take("audit").and_then(|node| self.audit(node));
         let head = fields.head();
@@ -76,8 +77,8 @@ impl Reader<'_> {
         };
         let direct = members.iter().any(|member| matches!(member.key.as_str(), "below" | "above"));
         let tests = if direct {
-            let bounds: Vec<_> = members.iter().filter_map(|member| self.bound(member)).collect();
             let measure = label.unwrap_or("value").to_owned();
+            let bounds: Vec<_> = members.iter().filter_map(|member| self.bound(member, &measure)).collect();
             bounds.into_iter().map(|bound| BadTest { measure: measure.clone(), bound }).collect()
         } else {
             let mut tests = Vec::new();
@@ -101,7 +102,7 @@ impl Reader<'_> {
         match &member.value.value {
             Value::Bool(true) => vec![Bound::True],
             Value::Object(bounds) if !bounds.is_empty() => {
-                bounds.iter().filter_map(|bound| self.bound(bound)).collect()
+                bounds.iter().filter_map(|bound| self.bound(bound, &member.key)).collect()
             }
             _ => {
                 self.push(
@@ -117,10 +118,10 @@ impl Reader<'_> {
         }
     }
 
-    fn bound(&mut self, member: &Member) -> Option<Bound> {
+    fn bound(&mut self, member: &Member, measure: &str) -> Option<Bound> {
         match member.key.as_str() {
-            "below" => self.micros("below", &member.value).map(Bound::Below),
-            "above" => self.micros("above", &member.value).map(Bound::Above),
+            "below" => self.micros("below", &member.value, measure).map(Bound::Below),
+            "above" => self.micros("above", &member.value, measure).map(Bound::Above),
             other => {
                 self.push(
                     Diagnostic::error(

@@ -9,6 +9,7 @@ mod rollout;
 mod set;
 mod stage;
 mod value_schema;
+mod variants;
 
 use flagstone_snapshot::FlagError;
 

@@ -5,6 +5,8 @@ mod node;
 mod number;
 mod source;
 mod yaml;
+mod yaml_lines;
+mod yaml_scalar;
 
 pub(crate) use node::members_as_map;
 pub use node::{Member, Node, Value};

@@ -68,10 +68,9 @@ impl Number {
         match self.value {
             Numeric::Integer(value) => u64::try_from(value).ok(),
             Numeric::Unsigned(value) => Some(value),
-            Numeric::Float(value) => {
-                (value >= 0.0 && value < 9_007_199_254_740_992.0 && value.fract() == 0.0)
-                    .then_some(value as u64)
-            }
+            Numeric::Float(value) => ((0.0..9_007_199_254_740_992.0).contains(&value)
+                && value.fract() == 0.0)
+                .then_some(value as u64),
         }
     }
 

@@ -3,13 +3,15 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 
-use saphyr_parser::{Event, Marker, Parser, ScalarStyle, Tag};
+use saphyr_parser::{Event, Parser, ScalarStyle, Tag};
 
 use crate::diagnostic::{Code, Diagnostic, Diagnostics};
 use crate::limits;
 use crate::span::{Span, Spanned};
 use crate::tree::json::{Members, too_deep};
-use crate::tree::{Node, Number, Value};
+use crate::tree::yaml_lines::Lines;
+use crate::tree::yaml_scalar::plain;
+use crate::tree::{Node, Value};
 
 /// Reads `text`, or says why it cannot.
 pub(super) fn read(text: &str, diagnostics: &mut Diagnostics) -> Option<Node> {
@@ -235,89 +237,10 @@ impl Builder<'_> {
     }
 }
 
-/// A plain scalar by YAML's core schema; none for infinities, `.nan` and numbers beyond a 64-bit float.
-fn plain(text: &str) -> Option<Value> {
-    match text {
-        "" | "~" | "null" | "Null" | "NULL" => return Some(Value::Null),
-        "true" | "True" | "TRUE" => return Some(Value::Bool(true)),
-        "false" | "False" | "FALSE" => return Some(Value::Bool(false)),
-        ".nan" | ".NaN" | ".NAN" => return None,
-        _ => {}
-    }
-    if matches!(text.strip_prefix(['-', '+']).unwrap_or(text), ".inf" | ".Inf" | ".INF") {
-        return None;
-    }
-    let radix = |prefix: &str, radix: u32| {
-        let digits = text.strip_prefix(prefix)?;
-        // `from_str_radix` alone would take a sign after the prefix.
-        if digits.starts_with(['-', '+']) {
-            return None;
-        }
-        i64::from_str_radix(digits, radix).ok()
-    };
-    if let Some(integer) = radix("0x", 16).or_else(|| radix("0o", 8)) {
-        return Some(Value::Number(Number::from_integer(integer)));
-    }
-    match Number::from_decimal(text) {
-        Some(number) => Some(Value::Number(number)),
-        // A decimal too large for a float is neither a number nor plainly a word.
-        None if text.parse::<f64>().is_ok_and(f64::is_infinite)
-            && text.contains(|c: char| c.is_ascii_digit()) =>
-        {
-            None
-        }
-        None => Some(Value::Text(text.to_owned())),
-    }
-}
-
 fn count(node: &Node) -> usize {
     match &node.value {
         Value::List(items) => 1 + items.iter().map(count).sum::<usize>(),
         Value::Object(members) => 1 + members.iter().map(|member| count(&member.value)).sum::<usize>(),
         _ => 1,
-    }
-}
-
-/// Turns the parser's lines and columns (in characters) into byte offsets.
-struct Lines<'a> {
-    text: &'a str,
-    starts: Vec<usize>,
-}
-
-impl<'a> Lines<'a> {
-    fn new(text: &'a str) -> Self {
-        let bytes = text.as_bytes();
-        let mut starts = vec![0];
-        for (at, byte) in bytes.iter().enumerate() {
-            let lone_return = *byte == b'\r' && bytes.get(at + 1) != Some(&b'\n');
-            if *byte == b'\n' || lone_return {
-                starts.push(at + 1);
-            }
-        }
-        Lines { text, starts }
-    }
-
-    fn offset(&self, marker: &Marker) -> usize {
-        let line = marker.line().saturating_sub(1);
-        let Some(start) = self.starts.get(line).copied() else {
-            return self.text.len();
-        };
-        let rest = self.text.get(start..).unwrap_or_default();
-        rest.char_indices().nth(marker.col()).map_or(self.text.len(), |(at, _)| start + at)
-    }
-
-    /// The end of a block without the white space and comments that follow it.
-    fn trim_end(&self, start: usize, end: usize) -> usize {
-        let mut text = self.text.get(start..end).unwrap_or_default();
-        loop {
-            text = text.trim_end();
-            let line = text.rfind('\n').map_or(0, |at| at + 1);
-            match text.get(line..) {
-                Some(last) if line > 0 && last.trim_start().starts_with('#') => {
-                    text = text.get(..line).unwrap_or_default();
-                }
-                _ => return start + text.len(),
-            }
-        }
     }
 }
