@@ -62,6 +62,9 @@ pub(crate) struct Arguments {
     show: Output,
 }
 
+/// How long the pulse that the options stand for would hold, seconds.
+const LEASE: u64 = 300;
+
 fn stage(text: &str) -> Result<(String, u8), String> {
     let (flag, stage) = text.rsplit_once('=').ok_or("write it as FLAG=STAGE")?;
     let stage = stage.parse().map_err(|_| format!("`{stage}` is no stage: count from 0"))?;
@@ -82,7 +85,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
         Control::closed(&snapshot)
     } else {
         let stages = arguments.stage.iter().map(|(flag, stage)| (flag.as_str(), *stage));
-        Control::new(&snapshot, u64::MAX, stages, arguments.halt.iter().map(String::as_str))
+        Control::new(&snapshot, now + LEASE, stages, arguments.halt.iter().map(String::as_str))
     };
     let key = arguments.flag.as_str();
     let text = if arguments.explain {
@@ -96,7 +99,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     if !arguments.show.json {
         people(decision, value.get("trace"), now);
     }
-    arguments.show.object(&value);
+    if arguments.show.json {
+        println!("{text}"); // the engine's own text, byte for byte
+    }
     Ok(answer(!failed))
 }
 
