@@ -20,7 +20,7 @@ export function ladder(flag, now) {
       h("div.label",
         {},
         h("strong", {}, stage.name),
-        h("span.arms", {}, stage.allowList ? "by list" : `${share(stage.treat)} / ${share(stage.control)}`),
+        h("span.arms", {}, stage.allowList ? "by list" : `${share(stage.treat)}, control ${share(stage.control)}`),
         h("span.state", {}, words),
         here && running
           ? h("span.bake", { title: `open ${duration(spent)} of at least ${duration(stage.bake)}` },
@@ -60,9 +60,8 @@ export function units(flag) {
 export function guardrail(metric) {
   const [sign, words, tone] = VERDICTS[metric.verdict] ?? ["?", metric.verdict, "quiet"];
   const margin = metric.notWorseBy;
-  const trip = metric.role === "tripwire";
   const gauges = [];
-  if (trip) gauges.push(gauge("bad units", metric.treatedBad, 1, "harm", number));
+  if (metric.role === "tripwire") gauges.push(gauge("bad units", metric.treatedBad, 1, "harm", number));
   else if (metric.role !== "success") gauges.push(gauge("evidence of harm", Math.max(metric.logE, metric.latched?.logE ?? -Infinity), metric.logThreshold, "harm"));
   if (margin !== null && margin !== undefined) gauges.push(gauge(`evidence of at most ${share(margin * 1e9)} worse`, metric.logENonInferior, metric.logThresholdPromote, "proof"));
   if (metric.role === "success") gauges.push(gauge("evidence of better", metric.logEImproved, metric.logThresholdPromote, "proof"));
@@ -71,25 +70,29 @@ export function guardrail(metric) {
     h("p.small", {}, ROLES[metric.role] ?? metric.role, metric.note && ` · ${metric.note}`),
     h("div.side", {},
       h("div.gauges", {}, gauges),
-      table(["", "bad", "measured", "rate"], [
+      table(["", "bad", "units", "rate"], [
         ["treatment", number(metric.treatedBad), number(metric.treatedUnits), rate(metric.treatedBad, metric.treatedUnits)],
         ["control", number(metric.controlBad), number(metric.controlUnits), rate(metric.controlBad, metric.controlUnits)],
       ])));
 }
 
+// Where the mark stands on the track. Beyond it the fill only creeps, so that a lot of evidence still fits.
+const MARK = 0.78;
+
 /** A fuel gauge: the fill reaches the mark when the evidence is enough. Both numbers are written out. */
 function gauge(name, value, threshold, kind, show = log) {
   const known = value !== null && value !== undefined && Number.isFinite(value);
   const level = known ? Math.max(0, value) : 0;
-  const full = Math.max(threshold / 0.78, level * 1.04);
-  const over = known && value > threshold;
+  const part = level <= threshold ? (MARK * level) / threshold : MARK + (1 - MARK) * (1 - threshold / level);
+  const over = known && (show === number ? value >= threshold : value > threshold);
+  const enough = kind === "harm" ? "acts at" : "enough at";
   return h("div.gauge." + kind + (over ? ".over" : ""), {
     role: "meter", "aria-label": name, "aria-valuemin": 0, "aria-valuemax": threshold.toFixed(2), "aria-valuenow": level.toFixed(2),
   },
-    h("div.caption", {}, h("span", {}, name), h("span.value", {}, `${known ? show(value) : "–"} of ${show(threshold)}`)),
+    h("div.caption", {}, h("span", {}, over ? (kind === "harm" ? "✗ " : "✓ ") : "", name), h("span", {}, h("strong", {}, known ? show(value) : "–"), ` ${enough} ${show(threshold)}`)),
     h("div.track", {},
-      h("span.fill", { "--part": `${((level / full) * 100).toFixed(2)}%` }),
-      h("span.mark", { "--part": `${((threshold / full) * 100).toFixed(2)}%` })));
+      h("span.fill", { "--part": `${(part * 100).toFixed(2)}%` }),
+      h("span.mark", { "--part": `${MARK * 100}%` })));
 }
 
 /** A plain table. The first column names the row. */

@@ -1,9 +1,9 @@
 // The page: listens to the live stream, draws every status, gives orders.
 
 import { h, morph } from "./dom.js";
-import { card } from "./flag.js";
+import { card, phaseOf } from "./flag.js";
 import { ledger, reporters } from "./ledger.js";
-import { clock, duration, number } from "./words.js";
+import { PHASES, clock, duration, number } from "./words.js";
 
 const base = `/v1/environments/${encodeURIComponent(document.body.dataset.environment)}`;
 const byId = (id) => document.getElementById(id);
@@ -18,11 +18,26 @@ function draw() {
   const main = h("main", { id: "main" },
     status.waiting.map((one) => h("p.notice", {}, `Snapshot ${one.snapshot.epoch}.${one.snapshot.sequence} is not current yet: ${one.reason}.`)),
     status.otherHalts.length > 0 && h("p.notice", {}, `Halted by people, without a rollout plan: ${status.otherHalts.join(", ")}.`),
+    status.flags.length > 1 && overview(status.flags),
     status.flags.map((flag) => card(flag, at)),
     status.flags.length === 0 && h("p.empty", {}, status.snapshot ? "The current snapshot has no rollout plan." : "No snapshot has been posted yet."),
     h("div.bottom", {}, ledger(status, at), reporters(status, at)));
   morph(byId("main"), main);
   lease();
+}
+
+/** All rollouts at a glance, those that want somebody's attention first. */
+function overview(flags) {
+  const order = ["halted", "stopped", "awaiting-approval", "held", "open", "complete", "closed"];
+  const sorted = [...flags].sort((a, b) => order.indexOf(phaseOf(a)) - order.indexOf(phaseOf(b)));
+  return h("nav.overview", { "data-key": "overview", "aria-label": "rollouts" }, sorted.map((flag) => {
+    const [sign, name] = PHASES[phaseOf(flag)];
+    const stage = flag.stages[flag.stage]?.name;
+    return h("a", { href: `#flag-${flag.flag}`, "data-key": flag.flag },
+      h("strong", {}, flag.flag),
+      h("span.badge." + phaseOf(flag), {}, h("span", { "aria-hidden": "true" }, sign), " ", name),
+      stage && h("span.small", {}, `stage ${stage}`));
+  }));
 }
 
 /** How long hosts may go on with what they were last told. */

@@ -26,7 +26,10 @@ export function morph(from, to) {
     if (!to.hasAttribute(name) && !(name === "open" && from.tagName === "DETAILS")) from.removeAttribute(name);
   }
   for (const { name, value } of [...to.attributes]) {
-    if (from.getAttribute(name) !== value) from.setAttribute(name, value);
+    if (from.getAttribute(name) === value) continue;
+    // The page's policy forbids style attributes; the style object is allowed.
+    if (name === "style") from.style.cssText = to.style.cssText;
+    else from.setAttribute(name, value);
   }
   const known = new Map([...from.children].filter((c) => c.dataset?.key).map((c) => [c.dataset.key, c]));
   let at = from.firstChild;

@@ -2,7 +2,7 @@
 
 import { table } from "./charts.js";
 import { h } from "./dom.js";
-import { clock, duration, number } from "./words.js";
+import { clock, duration, number, rich } from "./words.js";
 
 export function ledger(status, now) {
   const rows = status.ledger.tail.map(({ entry, record, hash }) =>
@@ -10,7 +10,7 @@ export function ledger(status, now) {
       h("span.entry", {}, `#${entry}`),
       h("time", {}, clock(record.at, now)),
       h("span.kind." + record.kind, {}, record.kind.replace("-", " ")),
-      h("span.text", {}, record.flag && h("strong", {}, record.flag, " "), tells(record), record.actor !== "governor" && h("span.small", {}, ` by ${record.actor}`)),
+      h("span.text", {}, record.flag && h("strong", {}, record.flag, " "), rich(tells(record, status)), record.actor !== "governor" && h("span.small", {}, ` by ${record.actor}`)),
       h("code", { title: hash }, hash.slice(0, 8))));
   return h("section.ledger", { "data-key": "ledger" },
     h("h2", {}, "Ledger ", h("span.tally", {}, `${number(status.ledger.entries)} entries, none can be changed unnoticed`)),
@@ -18,11 +18,12 @@ export function ledger(status, now) {
 }
 
 /** What an entry says, in a line. */
-function tells({ kind, data }) {
-  const where = (s) => s.phase + (s.stage === null ? "" : ` at stage ${s.stage}`);
+function tells({ kind, flag, data }, status) {
+  const name = (key, stage) => `\`${status.flags.find((one) => one.flag === key)?.stages[stage]?.name ?? stage}\``;
+  const where = (s) => s.phase + (s.stage === null ? "" : ` at ${name(flag, s.stage)}`);
   switch (kind) {
     case "decision": return `${where(data.from)} → ${where(data.to)}: ${data.reasons[0] ?? data.rule}`;
-    case "pulse": return `pulse ${number(data.number)}: ` + [...data.stages.map((s) => `${s.flag} at ${s.stage}`), ...data.halts.map((f) => `${f} halted`)].join(", ");
+    case "pulse": return [...data.stages.map((s) => `${s.flag} at ${name(s.flag, s.stage)}`), ...data.halts.map((f) => `${f} halted`)].join(", ") || "nothing is open";
     case "snapshot-posted": return `snapshot ${data.snapshot.epoch}.${data.snapshot.sequence} verified`;
     case "snapshot-adopted": return `snapshot ${data.snapshot.epoch}.${data.snapshot.sequence} is current`;
     case "snapshot-refused": return `refused: ${data.code}`;

@@ -1,12 +1,20 @@
 // Numbers and times as people read them.
 
+import { h } from "./dom.js";
+
 const TOTAL = 1e9;
 
 export const number = (value) => Math.round(value).toLocaleString("en");
 
-/** Parts of 10^9 as a percentage. */
+/** Parts of 10^9 as a percentage, to three digits. */
 export function share(parts) {
-  return trimmed((parts / TOTAL) * 100, 4) + " %";
+  const percent = (parts / TOTAL) * 100;
+  return trimmed(percent, percent < 1 ? 3 : 1) + " %";
+}
+
+/** Text in which `names` are set apart. */
+export function rich(text) {
+  return text.split("`").map((part, at) => (at % 2 ? h("code.name", {}, part) : part));
 }
 
 /** A rate, or a dash when there is nothing to divide by. */
@@ -40,8 +48,8 @@ export function clock(ms, nowMs) {
 export const PHASES = {
   closed: ["○", "closed"],
   open: ["▲", "open"],
-  held: ["❙❙", "held"],
-  "awaiting-approval": ["✋", "awaiting approval"],
+  held: ["‖", "held"],
+  "awaiting-approval": ["◆", "awaiting approval"],
   halted: ["■", "taken back"],
   stopped: ["■", "halted by a person"],
   complete: ["✓", "complete"],

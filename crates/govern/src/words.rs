@@ -1,7 +1,7 @@
 //! The verdict in one sentence, and what happens next: what people read first.
 
-use flagstone_judge::Action;
 use flagstone_judge::limits::SHARE_TOTAL;
+use flagstone_judge::{Action, Role};
 
 use crate::attempts::Phase;
 use crate::plan::PlanStage;
@@ -20,14 +20,18 @@ pub(crate) fn percent(parts: u32) -> String {
     format!("{} %", text.trim_end_matches('0').trim_end_matches('.'))
 }
 
-fn count(number: u64, one: &str) -> String {
+fn grouped(number: u64) -> String {
     let mut digits = number.to_string();
     let mut at = digits.len();
     while at > 3 {
         at -= 3;
         digits.insert(at, ',');
     }
-    format!("{digits} {one}{}", if number == 1 { "" } else { "s" })
+    digits
+}
+
+fn count(number: u64, one: &str) -> String {
+    format!("{} {one}{}", grouped(number), if number == 1 { "" } else { "s" })
 }
 
 /// Who has the candidate at a stage.
@@ -35,33 +39,35 @@ fn reach(stage: &PlanStage) -> String {
     if stage.allow_list { "everyone on its list".to_owned() } else { format!("{} of units", percent(stage.treat)) }
 }
 
-/// The verdict on one flag.
+/// The verdict on one flag. Names stand in backticks.
 pub(crate) fn verdict(one: &Steered) -> Verdict {
     let standing = &one.attempt.standing;
     let (candidate, baseline) = (&one.plan.candidate, &one.plan.baseline);
     let stage = standing.stage.and_then(|stage| one.plan.stages.get(usize::from(stage)));
     let name = stage.map_or("?", |stage| stage.name.as_str());
-    let reason = standing.reasons.first().map_or("no reason was recorded", String::as_str);
     let treated = count(one.units.treatment, "unit");
     let say = |sentence: String, next: String| Verdict { sentence, next };
     if standing.phase == Phase::Halted {
         return say(
-            format!("Taken back automatically at stage {name}: {reason}."),
-            format!("Everyone gets {baseline}. To try again, publish a changed candidate or plan: that begins a new attempt."),
+            format!("Taken back automatically at stage `{name}`: {}.", harm(one)),
+            format!(
+                "Everyone gets `{baseline}`. To try again, publish a changed candidate or plan: that begins attempt {}.",
+                one.attempt.number.saturating_add(1)
+            ),
         );
     }
     if let Some(halt) = &one.halt {
         return say(
             format!("Halted by {}: {}.", halt.by, halt.reason.trim_end_matches('.')),
-            format!("Everyone gets {baseline} until somebody resumes it."),
+            format!("Everyone gets `{baseline}` until somebody resumes it."),
         );
     }
     let reach = stage.map_or_else(|| "nobody".to_owned(), reach);
     match standing.phase {
         Phase::Halted | Phase::Closed => say(
-            format!("{candidate} is published and open to nobody."),
+            format!("`{candidate}` is published and open to nobody."),
             match one.plan.ceiling {
-                Some(_) => format!("An operator starts it: stage {}.", first_name(one)),
+                Some(_) => format!("An operator starts it at stage `{}`.", first_name(one)),
                 None => "A release-signed snapshot must approve a stage first.".to_owned(),
             },
         ),
@@ -75,22 +81,48 @@ pub(crate) fn verdict(one: &Steered) -> Verdict {
                 "nothing bad seen so far"
             };
             say(
-                format!("{candidate} is open to {reach}; {treated} had it, {harm}."),
-                format!("Then stage {}: {}", following(one), pending(one)),
+                format!("`{candidate}` is open to {reach}; {treated} had it, {harm}."),
+                format!("{}; still to come: {}", following(one), pending(one)),
             )
         }
         Phase::Held => say(
-            format!("Held at stage {name} with {reach}: {}.", pending(one).trim_end_matches('.')),
-            "It goes on by itself when the cause clears. Evidence of harm still takes it back at once.".to_owned(),
+            format!("Held at stage `{name}`, open to {reach}; not met: {}", pending(one)),
+            "It goes on by itself when this is met. Evidence of harm still takes it back at once.".to_owned(),
         ),
         Phase::AwaitingApproval => say(
-            format!("Stage {name} has met every requirement; {treated} had {candidate}."),
-            format!("People decide now: stage {} opens when a release-signed snapshot raises the ceiling.", following(one)),
+            format!("Stage `{name}` has met every requirement; {treated} had `{candidate}`."),
+            format!("{} when people sign a snapshot with a higher ceiling.", following(one)),
         ),
         Phase::Complete => say(
-            format!("{candidate} has passed every stage; {treated} had it."),
-            format!("It stays at {reach} and is still watched. Make it the default variant to finish."),
+            format!("`{candidate}` has passed every stage; {treated} had it."),
+            format!("It stays open to {reach} and is still watched. Make it the default variant to finish."),
         ),
+    }
+}
+
+/// What took it back, with the counts behind it.
+fn harm(one: &Steered) -> String {
+    let fired = one.judgement.metrics.iter().filter(|metric| {
+        metric.latched.is_some() && matches!(metric.role, Role::Tripwire | Role::Deterioration)
+    });
+    let told: Vec<String> = fired
+        .map(|metric| {
+            format!(
+                "`{}` is worse, bad for {} of {} with `{}` and {} of {} with `{}`",
+                metric.metric,
+                count(metric.treated_bad, "unit"),
+                grouped(metric.treated_units),
+                one.plan.candidate,
+                grouped(metric.control_bad),
+                grouped(metric.control_units),
+                one.plan.baseline
+            )
+        })
+        .collect();
+    if told.is_empty() {
+        one.attempt.standing.reasons.first().cloned().unwrap_or_default()
+    } else {
+        told.join("; ")
     }
 }
 
@@ -98,9 +130,12 @@ fn first_name(one: &Steered) -> &str {
     one.plan.stages.first().map_or("?", |stage| stage.name.as_str())
 }
 
-fn following(one: &Steered) -> &str {
-    let next = one.attempt.standing.stage.and_then(|stage| one.plan.stages.get(usize::from(stage).saturating_add(1)));
-    next.map_or("none: the rollout is complete", |stage| stage.name.as_str())
+fn following(one: &Steered) -> String {
+    let next = one.attempt.standing.stage.map(|stage| usize::from(stage).saturating_add(1));
+    match next.and_then(|next| one.plan.stages.get(next)) {
+        Some(stage) => format!("Stage `{}` opens next", stage.name),
+        None => "The rollout is complete next".to_owned(),
+    }
 }
 
 /// The first thing that is missing, in the judge's words.
@@ -112,10 +147,10 @@ fn pending(one: &Steered) -> String {
         Some(first) => {
             let more = open.len().saturating_sub(1);
             let rest = if more == 0 { String::new() } else { format!(", and {more} more") };
-            format!("{} ({} of {}){rest}.", first.text, first.have, first.need)
+            format!("{} (have {}, need {}){rest}.", first.text, first.have, first.need)
         }
         None if held => one.judgement.reasons.first().cloned().unwrap_or_default(),
-        None => "at the next tick.".to_owned(),
+        None => "the next tick.".to_owned(),
     }
 }
 

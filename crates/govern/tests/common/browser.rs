@@ -1,5 +1,7 @@
 //! A headless Chromium, driven through chromedriver's HTTP interface (W3C WebDriver).
 
+#![allow(unreachable_pub, reason = "a module of a test")]
+
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
