@@ -4,6 +4,10 @@
 
 pub mod conformance;
 pub mod fixture;
-pub mod sealing;
 pub mod shared;
 pub mod vectors;
+
+/// The README's Rust compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;
