@@ -33,7 +33,8 @@ impl Client {
     /// # Errors
     /// The HTTP client cannot be set up.
     pub fn new(endpoint: Endpoint, patience: Duration) -> Result<Self> {
-        let http = reqwest::Client::builder().timeout(patience).build().context("cannot set up the HTTP client")?;
+        let http =
+            reqwest::Client::builder().timeout(patience).build().context("cannot set up the HTTP client")?;
         let address = format!("{}/chat/completions", endpoint.url.trim_end_matches('/'));
         Ok(Self { endpoint, address, http })
     }
@@ -57,13 +58,15 @@ impl Client {
         if let Some(token) = &self.endpoint.token {
             call = call.bearer_auth(token);
         }
-        let response = call.send().await.with_context(|| format!("cannot reach the model at `{}`", self.address))?;
+        let response =
+            call.send().await.with_context(|| format!("cannot reach the model at `{}`", self.address))?;
         let status = response.status();
         if !status.is_success() {
             let body = response.text().await.unwrap_or_default();
             bail!("the model at `{}` answered {status}: {body}", self.address);
         }
-        let answer: CompletionResponse = response.json().await.context("the model's answer is not a completion")?;
+        let answer: CompletionResponse =
+            response.json().await.context("the model's answer is not a completion")?;
         let choice = answer.choices.into_iter().next().context("the model's answer holds no choice")?;
         Ok(choice.message.content)
     }

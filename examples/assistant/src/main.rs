@@ -1,5 +1,6 @@
 //! The `assistant` command: the service's parts by themselves, and the demonstration.
 
+use std::io::IsTerminal;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -26,17 +27,21 @@ struct Arguments {
 #[derive(Subcommand)]
 enum Command {
     /// Serves the model as an OpenAI-shaped endpoint.
-    #[command(after_help = "Examples:\n  assistant serve\n  assistant serve --listen 127.0.0.1:9000\n  curl \
-                            http://127.0.0.1:8321/v1/models")]
+    #[command(
+        after_help = "Examples:\n  assistant serve\n  assistant serve --listen 127.0.0.1:9000\n  curl \
+                            http://127.0.0.1:8321/v1/models"
+    )]
     Serve {
         /// Where to listen; port 0 takes a free one.
         #[arg(long, default_value = "127.0.0.1:8321")]
         listen: SocketAddr,
     },
     /// Answers one question and says what was measured about the answer.
-    #[command(after_help = "Examples:\n  assistant ask \"What is the pickup code length?\"\n  assistant ask \"Abholfrist?\" \
+    #[command(
+        after_help = "Examples:\n  assistant ask \"What is the pickup code length?\"\n  assistant ask \"Abholfrist?\" \
                             --flag email-drafts --variant english-first\n  assistant ask \"How long is a compartment \
-                            held?\" --model-url http://127.0.0.1:11434/v1 --model-name llama3.2")]
+                            held?\" --model-url http://127.0.0.1:11434/v1 --model-name llama3.2"
+    )]
     Ask {
         /// The question.
         question: String,
@@ -53,11 +58,13 @@ enum Command {
         model: ModelArguments,
     },
     /// Runs the whole system on generated traffic: one candidate is promoted, one is taken back.
-    #[command(after_help = "Examples:\n  assistant demo\n  assistant demo --headless --json --seed 7 | tail -1\n  assistant demo \
+    #[command(
+        after_help = "Examples:\n  assistant demo\n  assistant demo --headless --json --seed 7 | tail -1\n  assistant demo \
                             --headless --kill-control-plane-at 30\n  assistant demo --model-url http://127.0.0.1:11434/v1 \
                             --model-name llama3.2 --rate 2\n\nExit code: 0 when the better candidate reached everyone, the \
                             worse one was halted before a quarter of the people had it and every exposure is accounted \
-                            for; 1 when not; 2 when something broke.")]
+                            for; 1 when not; 2 when something broke."
+    )]
     Demo(DemoArguments),
     /// The control plane of a demonstration, in a process of its own.
     #[command(hide = true)]
@@ -70,7 +77,9 @@ enum Command {
         listen: SocketAddr,
     },
     /// Tries every variant on generated questions, without flags or HTTP, and prints the rates by slice.
-    #[command(after_help = "Examples:\n  assistant trial\n  assistant trial --count 10000 --seed 7 --json | tail -1")]
+    #[command(
+        after_help = "Examples:\n  assistant trial\n  assistant trial --count 10000 --seed 7 --json | tail -1"
+    )]
     Trial {
         /// Questions for each variant.
         #[arg(long, default_value_t = 3_000)]
@@ -96,13 +105,13 @@ struct DemoArguments {
     #[arg(long, default_value_t = 1)]
     seed: u64,
     /// Requests a second.
-    #[arg(long, default_value_t = 240, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    #[arg(long, default_value_t = 500, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     rate: u32,
     /// People who ask.
     #[arg(long, default_value_t = 12_000, value_parser = clap::value_parser!(u32).range(100..=1_000_000))]
     people: u32,
     /// Headless: give up after so many seconds.
-    #[arg(long, value_name = "SECONDS", default_value_t = 200)]
+    #[arg(long, value_name = "SECONDS", default_value_t = 180)]
     at_most: u64,
     /// Kill the control plane (SIGKILL) so many seconds after the start, and bring it back.
     #[arg(long, value_name = "SECONDS")]
@@ -138,8 +147,11 @@ struct ModelArguments {
 #[tokio::main]
 async fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    let filter = tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| "warn".into());
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    // What the parts log goes to people only when it is grave: a killed control plane is part of the show.
+    let usual = if matches!(arguments.command, Command::ControlPlane { .. }) { "warn" } else { "error" };
+    let filter = tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| usual.into());
+    let colours = std::io::stderr().is_terminal();
+    tracing_subscriber::fmt().with_env_filter(filter).with_ansi(colours).with_writer(std::io::stderr).init();
     match run(arguments.command).await {
         Ok(code) => code,
         Err(error) => {
@@ -154,7 +166,9 @@ async fn run(command: Command) -> Result<ExitCode> {
         Command::Serve { listen } => serve(listen).await?,
         Command::Demo(arguments) => return run_demo(arguments).await,
         Command::ControlPlane { data, listen } => plane::serve(&data, listen).await?,
-        Command::Ask { question, flag, variant, seed, model } => ask(&question, &flag, &variant, seed, model).await?,
+        Command::Ask { question, flag, variant, seed, model } => {
+            ask(&question, &flag, &variant, seed, model).await?
+        }
         Command::Trial { count, seed, json } => try_variants(count, seed, json)?,
     }
     Ok(ExitCode::SUCCESS)
@@ -241,7 +255,8 @@ fn try_variants(count: u32, seed: u64, json: bool) -> Result<()> {
     let model = Model::train(&parts.passages);
     let mut results = Vec::new();
     for (flag, variant, behaviour) in behaviours(DEFINITION)? {
-        let surface = Surface::ALL.into_iter().find(|surface| surface.flag() == flag).context("no such surface")?;
+        let surface =
+            Surface::ALL.into_iter().find(|surface| surface.flag() == flag).context("no such surface")?;
         let trial = trial::run(&parts, &model, &behaviour, surface, count, seed)?;
         println!("{flag} / {variant}: {count} questions, {} us each", trial.mean_microseconds);
         println!("  {:<24}{:>12}{:>12}{:>9}", "", "unsupported", "unanswered", "refused");

@@ -78,7 +78,8 @@ impl Checker {
 
     /// Whether a sentence is a statement, and if so whether some passage supports it.
     pub fn supported(&self, sentence: &[String]) -> Option<bool> {
-        let stems: HashSet<String> = text::normalise(sentence).iter().filter_map(|word| text::stem(word)).collect();
+        let stems: HashSet<String> =
+            text::normalise(sentence).iter().filter_map(|word| text::stem(word)).collect();
         let quantities = quantities_of(sentence);
         if stems.len() < 2 && quantities.is_empty() {
             return None;
@@ -94,9 +95,9 @@ impl Checker {
         let needed = SUPPORT * stems.len() as f64;
         Some(held.into_iter().any(|(position, count)| {
             count as f64 >= needed
-                && quantities
-                    .iter()
-                    .all(|quantity| self.quantities.get(quantity).is_some_and(|held| held.contains(&position)))
+                && quantities.iter().all(|quantity| {
+                    self.quantities.get(quantity).is_some_and(|held| held.contains(&position))
+                })
         }))
     }
 
@@ -107,7 +108,9 @@ impl Checker {
         let refused = answer.trim().is_empty() || REFUSALS.iter().any(|phrase| lower.contains(phrase));
         let (mut statements, mut unsupported) = (0, 0);
         if !refused {
-            for supported in text::sentences(&tokens).into_iter().filter_map(|sentence| self.supported(sentence)) {
+            for supported in
+                text::sentences(&tokens).into_iter().filter_map(|sentence| self.supported(sentence))
+            {
                 statements += 1;
                 unsupported += usize::from(!supported);
             }
@@ -151,7 +154,8 @@ mod tests {
 
     #[test]
     fn a_wrong_number_is_unsupported() {
-        let measured = checker().measure("A reserved compartment is held for 72 minutes.", &fact("45 minutes"));
+        let measured =
+            checker().measure("A reserved compartment is held for 72 minutes.", &fact("45 minutes"));
         assert_eq!((measured.statements, measured.unsupported, measured.found), (1, 1, false));
     }
 

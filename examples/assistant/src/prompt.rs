@@ -78,7 +78,9 @@ impl Template {
             match line.split_once(':').map(|(key, value)| (key.trim(), value.trim())) {
                 Some(("articles", "all")) => articles = None,
                 Some(("articles", code)) => {
-                    articles = Some(Language::from_code(code).with_context(|| format!("unknown language `{code}`"))?);
+                    articles = Some(
+                        Language::from_code(code).with_context(|| format!("unknown language `{code}`"))?,
+                    );
                 }
                 Some(("headings", "none")) => headings = Headings::None,
                 Some(("headings", "title")) => headings = Headings::Title,
@@ -166,7 +168,11 @@ mod tests {
         let titled = templates.get("answer@1").unwrap().render(question, 2, &index, &passages);
         let headed = templates.get("answer@2").unwrap().render(question, 2, &index, &passages);
         assert_eq!(titled[0].content.split("\n\n").count(), 3, "{}", titled[0].content);
-        assert!(titled[0].content.contains("## Reserve a compartment\nA reserved compartment is held for 45 minutes"));
+        assert!(
+            titled[0]
+                .content
+                .contains("## Reserve a compartment\nA reserved compartment is held for 45 minutes")
+        );
         assert!(headed[0].content.contains("## Reserve a compartment: reservation time limit\n"));
         assert_eq!(titled[1].content, question);
         assert!(templates.get("answer@9").unwrap_err().to_string().contains("answer@1"));
@@ -178,7 +184,9 @@ mod tests {
         let index = Index::new(&passages);
         let templates = Templates::load().unwrap();
         let ask = |name: &str| {
-            templates.get(name).unwrap().render("Frist einer Reservierung?", 3, &index, &passages)[0].content.clone()
+            templates.get(name).unwrap().render("Frist einer Reservierung?", 3, &index, &passages)[0]
+                .content
+                .clone()
         };
         assert!(ask("draft@1").contains("Ein reserviertes Fach"), "{}", ask("draft@1"));
         assert!(!ask("draft@2").contains("Ein reserviertes Fach"), "{}", ask("draft@2"));

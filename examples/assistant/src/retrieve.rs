@@ -62,7 +62,8 @@ impl Index {
                 }
             }
         }
-        let mut found: Vec<(usize, f64)> = scores.into_iter().enumerate().filter(|(_, score)| *score > 0.0).collect();
+        let mut found: Vec<(usize, f64)> =
+            scores.into_iter().enumerate().filter(|(_, score)| *score > 0.0).collect();
         found.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
         found.truncate(depth);
         found
@@ -81,7 +82,11 @@ mod tests {
         let mut first = 0;
         for (position, passage) in passages.iter().enumerate() {
             let found = index.search(&format!("{}: {}", passage.title, passage.topic), 3);
-            assert!(found.iter().any(|(p, _)| *p == position), "`{}` not among the best three", passage.topic);
+            assert!(
+                found.iter().any(|(p, _)| *p == position),
+                "`{}` not among the best three",
+                passage.topic
+            );
             first += usize::from(found[0].0 == position);
         }
         assert!(first * 100 >= passages.len() * 95, "{first} of {}", passages.len());

@@ -98,7 +98,8 @@ struct Refused(StatusCode, String, Option<&'static str>);
 impl IntoResponse for Refused {
     fn into_response(self) -> Response {
         let Self(status, message, parameter) = self;
-        let error = json!({ "message": message, "type": "invalid_request_error", "param": parameter, "code": null });
+        let error =
+            json!({ "message": message, "type": "invalid_request_error", "param": parameter, "code": null });
         (status, Json(json!({ "error": error }))).into_response()
     }
 }
@@ -116,7 +117,8 @@ pub fn routes(model: Arc<Model>) -> Router {
 /// # Errors
 /// The address cannot be listened on.
 pub async fn serve(model: Arc<Model>, address: SocketAddr) -> Result<(SocketAddr, JoinHandle<()>)> {
-    let listener = TcpListener::bind(address).await.with_context(|| format!("cannot listen on `{address}`"))?;
+    let listener =
+        TcpListener::bind(address).await.with_context(|| format!("cannot listen on `{address}`"))?;
     let bound = listener.local_addr().context("the listening address is unknown")?;
     let task = tokio::spawn(async move {
         if let Err(error) = axum::serve(listener, routes(model)).await {
@@ -141,7 +143,8 @@ async fn complete(
     request: Result<Json<CompletionRequest>, JsonRejection>,
 ) -> Result<Json<CompletionResponse>, Refused> {
     let Json(request) = request.map_err(|error| Refused(error.status(), error.body_text(), None))?;
-    let refuse = |message: &str, parameter| Err(Refused(StatusCode::BAD_REQUEST, message.to_owned(), Some(parameter)));
+    let refuse =
+        |message: &str, parameter| Err(Refused(StatusCode::BAD_REQUEST, message.to_owned(), Some(parameter)));
     if request.model != model::NAME {
         let message = format!("no model `{}`; there is `{}`", request.model, model::NAME);
         return Err(Refused(StatusCode::NOT_FOUND, message, Some("model")));

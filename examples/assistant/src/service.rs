@@ -108,7 +108,8 @@ mod tests {
         let question = "What is the reservation time limit?";
         let answer = answer(&parts, &client, &behaviour(), question, Some(position), 9).await.unwrap();
         assert!(answer.measured.found, "{}", answer.text);
-        let messages = parts.templates.get("answer@2").unwrap().render(question, 3, &parts.index, &parts.passages);
+        let messages =
+            parts.templates.get("answer@2").unwrap().render(question, 3, &parts.index, &parts.passages);
         let direct = Model::train(&parts.passages).complete(&messages, &behaviour().settings(9 >> 1));
         assert_eq!(answer.text, direct.text);
     }

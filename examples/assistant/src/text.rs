@@ -43,7 +43,8 @@ impl Language {
     /// The language whose function words are most frequent in the text; English when none are.
     pub fn detect(text: &str) -> Self {
         let words = words(text);
-        let hits = |language: Self| words.iter().filter(|w| language.stop_words().contains(&w.as_str())).count();
+        let hits =
+            |language: Self| words.iter().filter(|w| language.stop_words().contains(&w.as_str())).count();
         let mut best = (Self::English, hits(Self::English));
         for language in [Self::German, Self::French] {
             let count = hits(language);
@@ -56,40 +57,134 @@ impl Language {
 }
 
 const ENGLISH: &[&str] = &[
-    "a", "about", "after", "again", "all", "also", "an", "and", "any", "are", "as", "at", "be", "been", "before",
-    "but", "by", "can", "could", "did", "do", "does", "each", "even", "every", "for", "from", "get", "had", "has",
-    "have", "hello", "help", "here", "hi", "how", "i", "if", "in", "into", "is", "it", "its", "know", "like", "me",
-    "more", "most", "much", "my", "no", "not", "of", "off", "on", "only", "or", "other", "our", "out", "please",
-    "so", "some", "something", "such", "tell", "than", "thank", "thanks", "that", "the", "their", "them", "then",
-    "there", "these", "they", "thing", "this", "those", "to", "until", "up", "us", "very", "was", "we", "were",
-    "what", "when", "where", "which", "while", "who", "will", "with", "without", "would", "you", "your",
+    "a",
+    "about",
+    "after",
+    "again",
+    "all",
+    "also",
+    "an",
+    "and",
+    "any",
+    "are",
+    "as",
+    "at",
+    "be",
+    "been",
+    "before",
+    "but",
+    "by",
+    "can",
+    "could",
+    "did",
+    "do",
+    "does",
+    "each",
+    "even",
+    "every",
+    "for",
+    "from",
+    "get",
+    "had",
+    "has",
+    "have",
+    "hello",
+    "help",
+    "here",
+    "hi",
+    "how",
+    "i",
+    "if",
+    "in",
+    "into",
+    "is",
+    "it",
+    "its",
+    "know",
+    "like",
+    "me",
+    "more",
+    "most",
+    "much",
+    "my",
+    "no",
+    "not",
+    "of",
+    "off",
+    "on",
+    "only",
+    "or",
+    "other",
+    "our",
+    "out",
+    "please",
+    "so",
+    "some",
+    "something",
+    "such",
+    "tell",
+    "than",
+    "thank",
+    "thanks",
+    "that",
+    "the",
+    "their",
+    "them",
+    "then",
+    "there",
+    "these",
+    "they",
+    "thing",
+    "this",
+    "those",
+    "to",
+    "until",
+    "up",
+    "us",
+    "very",
+    "was",
+    "we",
+    "were",
+    "what",
+    "when",
+    "where",
+    "which",
+    "while",
+    "who",
+    "will",
+    "with",
+    "without",
+    "would",
+    "you",
+    "your",
 ];
 
 const GERMAN: &[&str] = &[
-    "ab", "aber", "alle", "als", "am", "an", "auch", "auf", "aus", "bei", "bis", "bitte", "da", "danach", "danke",
-    "das", "dass", "dazu", "dem", "den", "der", "des", "die", "dies", "diese", "dort", "durch", "ein", "eine",
-    "einem", "einen", "einer", "eines", "er", "es", "etwas", "für", "geht", "gibt", "guten", "habe", "haben",
-    "hallo", "hat", "ich", "ihnen", "ihr", "ihre", "ihrem", "ihren", "im", "in", "ins", "ist", "jede", "jeden",
-    "jeder", "kann", "können", "man", "mehr", "mein", "meine", "mich", "mir", "mit", "nach", "nicht", "noch", "nur",
-    "oder", "ohne", "schon", "sehr", "sich", "sie", "sind", "so", "tag", "um", "und", "uns", "unser", "unsere",
-    "unserer", "viel", "vom", "von", "vor", "wann", "war", "was", "wegen", "wenn", "wer", "werden", "wie", "wird",
-    "wir", "wissen", "wo", "zu", "zum", "zur",
+    "ab", "aber", "alle", "als", "am", "an", "auch", "auf", "aus", "bei", "bis", "bitte", "da", "danach",
+    "danke", "das", "dass", "dazu", "dem", "den", "der", "des", "die", "dies", "diese", "dort", "durch",
+    "ein", "eine", "einem", "einen", "einer", "eines", "er", "es", "etwas", "für", "geht", "gibt", "guten",
+    "habe", "haben", "hallo", "hat", "ich", "ihnen", "ihr", "ihre", "ihrem", "ihren", "im", "in", "ins",
+    "ist", "jede", "jeden", "jeder", "kann", "können", "man", "mehr", "mein", "meine", "mich", "mir", "mit",
+    "nach", "nicht", "noch", "nur", "oder", "ohne", "schon", "sehr", "sich", "sie", "sind", "so", "tag",
+    "um", "und", "uns", "unser", "unsere", "unserer", "viel", "vom", "von", "vor", "wann", "war", "was",
+    "wegen", "wenn", "wer", "werden", "wie", "wird", "wir", "wissen", "wo", "zu", "zum", "zur",
 ];
 
 const FRENCH: &[&str] = &[
-    "a", "au", "aux", "avec", "avez", "bonjour", "ce", "ces", "cette", "chaque", "comment", "d", "dans", "de",
-    "depuis", "des", "donc", "du", "elle", "en", "encore", "est", "et", "faire", "fois", "ici", "il", "j", "jamais",
-    "je", "jusqu", "l", "la", "le", "les", "leur", "lors", "lui", "ma", "mais", "me", "merci", "mes", "moi", "mon",
-    "n", "ne", "nos", "notre", "nous", "on", "ou", "où", "par", "pas", "peut", "plus", "pour", "pouvez", "qu",
-    "quand", "que", "quel", "quelle", "quelque", "qui", "quoi", "s", "sa", "sans", "savoir", "se", "ses", "si",
-    "son", "sont", "sous", "sur", "très", "un", "une", "vers", "vos", "votre", "vous", "y", "à", "été", "être",
+    "a", "au", "aux", "avec", "avez", "bonjour", "ce", "ces", "cette", "chaque", "comment", "d", "dans",
+    "de", "depuis", "des", "donc", "du", "elle", "en", "encore", "est", "et", "faire", "fois", "ici", "il",
+    "j", "jamais", "je", "jusqu", "l", "la", "le", "les", "leur", "lors", "lui", "ma", "mais", "me", "merci",
+    "mes", "moi", "mon", "n", "ne", "nos", "notre", "nous", "on", "ou", "où", "par", "pas", "peut", "plus",
+    "pour", "pouvez", "qu", "quand", "que", "quel", "quelle", "quelque", "qui", "quoi", "s", "sa", "sans",
+    "savoir", "se", "ses", "si", "son", "sont", "sous", "sur", "très", "un", "une", "vers", "vos", "votre",
+    "vous", "y", "à", "été", "être",
 ];
 
 /// Number words that state a quantity as a digit would.
 const NUMBER_WORDS: &[&str] = &[
     "half", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "twelve", "twice",
-    "drei", "vier", "fünf", "sechs", "sieben", "acht", "neun", "zehn", "zwölf", "trois", "quatre", "cinq", "six",
-    "sept", "huit", "neuf", "dix",
+    "drei", "vier", "fünf", "sechs", "sieben", "acht", "neun", "zehn", "zwölf", "trois", "quatre", "cinq",
+    "six", "sept", "huit", "neuf", "dix",
 ];
 
 /// Surface tokens in order: words as written, and the marks `. , ; : ? !` by themselves. Emphasis, quotes and
@@ -97,8 +192,11 @@ const NUMBER_WORDS: &[&str] = &[
 pub fn tokens(text: &str) -> Vec<String> {
     let mut out = Vec::new();
     for chunk in text.split_whitespace() {
-        let chunk: String =
-            chunk.chars().map(|c| if c == '’' { '\'' } else { c }).filter(|c| !"*\"„“”«»()[]".contains(*c)).collect();
+        let chunk: String = chunk
+            .chars()
+            .map(|c| if c == '’' { '\'' } else { c })
+            .filter(|c| !"*\"„“”«»()[]".contains(*c))
+            .collect();
         let core = chunk.trim_end_matches(['.', ',', ';', ':', '?', '!']);
         let word = core.trim_start_matches(['.', ',', ';', ':', '?', '!', '#', '-']);
         if !word.is_empty() {
@@ -179,7 +277,10 @@ pub fn stems(text: &str) -> Vec<String> {
 
 /// The sentences of tokens: each up to and with its closing mark; an unfinished last one counts.
 pub fn sentences(tokens: &[String]) -> Vec<&[String]> {
-    tokens.split_inclusive(|token| ends_sentence(token)).filter(|part| part.iter().any(|t| !is_mark(t))).collect()
+    tokens
+        .split_inclusive(|token| ends_sentence(token))
+        .filter(|part| part.iter().any(|t| !is_mark(t)))
+        .collect()
 }
 
 #[cfg(test)]
@@ -192,7 +293,8 @@ mod tests {
         let tokens = tokens(text);
         assert_eq!(
             tokens,
-            ["It", "costs", "3.90", "euros", ",", "at", "17:30", ".", "Form", "HB-17", "?"].map(str::to_owned)
+            ["It", "costs", "3.90", "euros", ",", "at", "17:30", ".", "Form", "HB-17", "?"]
+                .map(str::to_owned)
         );
         assert_eq!(join(tokens.iter().map(String::as_str)), "It costs 3.90 euros, at 17:30. Form HB-17?");
         assert_eq!(sentences(&tokens).len(), 2);

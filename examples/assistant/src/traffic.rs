@@ -198,7 +198,9 @@ fn ask(passage: &Passage, style: Style, random: &mut Random) -> String {
         }
     };
     let form = form.copied().unwrap_or("{topic}?");
-    form.replace("{part}", &part(passage, random)).replace("{topic}", &passage.topic).replace("{title}", &passage.title)
+    form.replace("{part}", &part(passage, random))
+        .replace("{topic}", &passage.topic)
+        .replace("{title}", &passage.title)
 }
 
 /// Half of a topic: two of its content words, or the only one.

@@ -110,8 +110,10 @@ mod tests {
         let behaviours = behaviours(DEFINITION).unwrap();
         for seed in 1..=5 {
             let try_one = |variant: &str, surface: Surface| {
-                let (_, _, behaviour) =
-                    behaviours.iter().find(|(flag, name, _)| flag == surface.flag() && name == variant).unwrap();
+                let (_, _, behaviour) = behaviours
+                    .iter()
+                    .find(|(flag, name, _)| flag == surface.flag() && name == variant)
+                    .unwrap();
                 run(&parts, &model, behaviour, surface, 1_000, seed).unwrap()
             };
             let today = try_one("today", Surface::Chat).all;
@@ -126,7 +128,10 @@ mod tests {
             };
             assert!(unanswered(&english, "language=en") <= unanswered(&today, "language=en"), "seed {seed}");
             for slice in ["language=de", "language=fr"] {
-                assert!(unanswered(&english, slice) > 4.0 * unanswered(&today, slice), "seed {seed}, {slice}");
+                assert!(
+                    unanswered(&english, slice) > 4.0 * unanswered(&today, slice),
+                    "seed {seed}, {slice}"
+                );
             }
             assert!(english.all.unanswered > 2 * today.all.unanswered, "seed {seed}");
             assert!(english.all.refused > 20 * today.all.refused, "seed {seed}");

@@ -121,9 +121,11 @@ impl Driver {
         self.tally().exposed(recorded);
         let passage = Some(request.passage);
         let answer =
-            service::answer(&self.parts, &self.client, &behaviour, &request.question, passage, request.seed).await?;
+            service::answer(&self.parts, &self.client, &behaviour, &request.question, passage, request.seed)
+                .await?;
         let measured = &answer.measured;
-        let slices = [("language", language), ("intent", request.intent.name()), ("style", request.style.name())];
+        let slices =
+            [("language", language), ("intent", request.intent.name()), ("style", request.style.name())];
         let outcome = OutcomeReport {
             name: request.surface.outcome().to_owned(),
             request: number.to_string(),
@@ -132,11 +134,8 @@ impl Driver {
                 ("latency".to_owned(), answer.latency.as_secs_f64()),
             ]
             .into(),
-            booleans: [
-                ("unanswered".to_owned(), !measured.found),
-                ("refused".to_owned(), measured.refused),
-            ]
-            .into(),
+            booleans: [("unanswered".to_owned(), !measured.found), ("refused".to_owned(), measured.refused)]
+                .into(),
             slices: slices.map(|(name, value)| (name.to_owned(), value.to_owned())).into(),
             at_ms: None,
             stream: None,

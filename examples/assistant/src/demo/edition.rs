@@ -12,7 +12,8 @@ pub const DEFINITION: &str = include_str!("../../definition.yaml");
 pub fn with_ceiling(source: &str, flag: &str, stage: Option<&str>) -> Result<String> {
     let heading = format!("  {flag}:");
     let mut lines: Vec<String> = source.lines().map(str::to_owned).collect();
-    let start = lines.iter().position(|line| *line == heading).with_context(|| format!("no flag `{flag}`"))?;
+    let start =
+        lines.iter().position(|line| *line == heading).with_context(|| format!("no flag `{flag}`"))?;
     let below = lines.iter().skip(start + 1);
     let length = below.take_while(|line| line.starts_with("   ") || line.trim().is_empty()).count();
     let (at, line) = lines

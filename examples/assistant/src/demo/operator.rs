@@ -1,6 +1,8 @@
 //! The operator: the person (here: a few rules) who holds the release key. Every approval and every withdrawal is a
 //! newly compiled, newly signed snapshot; the control plane cannot make one.
 
+use std::collections::BTreeMap;
+
 use anyhow::{Context as _, Result, bail};
 use flagstone_compile::{Options, Source, compile};
 use flagstone_seal::{SecretKey, SnapshotStatementDraft, Statement, inspect, seal_snapshot};
@@ -40,6 +42,8 @@ pub struct Operator {
     definition: String,
     sequence: u64,
     parent: [u8; 32],
+    /// What was last signed of each flag: the stage approved, or none once withdrawn.
+    signed: BTreeMap<String, Option<String>>,
     /// Every snapshot that was published, oldest first.
     pub published: Vec<Release>,
 }
@@ -55,6 +59,7 @@ impl Operator {
             definition: DEFINITION.to_owned(),
             sequence: 0,
             parent: [0; 32],
+            signed: BTreeMap::new(),
             published: Vec::new(),
         }
     }
@@ -67,22 +72,32 @@ impl Operator {
         self.publish(self.definition.clone(), "first release".to_owned(), now).await
     }
 
-    /// Approves a plan up to a stage: a new signature over a higher ceiling.
+    /// Approves a plan up to a stage: a new signature over a higher ceiling. False when that is signed already.
     ///
     /// # Errors
     /// As [`Operator::publish_first`].
-    pub async fn approve(&mut self, flag: &str, stage: &str, now: u64) -> Result<()> {
-        let text = with_ceiling(&self.definition, flag, Some(stage))?;
-        self.publish(text, format!("{flag}: approved up to {stage}"), now).await
+    pub async fn approve(&mut self, flag: &str, stage: &str, now: u64) -> Result<bool> {
+        self.sign(flag, Some(stage), format!("{flag}: approved up to {stage}"), now).await
     }
 
-    /// Withdraws every approval of a plan: a new signature over a definition without its ceiling.
+    /// Withdraws every approval of a plan: a new signature over a definition without its ceiling. False when that is
+    /// signed already.
     ///
     /// # Errors
     /// As [`Operator::publish_first`].
-    pub async fn withdraw(&mut self, flag: &str, now: u64) -> Result<()> {
-        let text = with_ceiling(&self.definition, flag, None)?;
-        self.publish(text, format!("{flag}: withdrawn"), now).await
+    pub async fn withdraw(&mut self, flag: &str, now: u64) -> Result<bool> {
+        self.sign(flag, None, format!("{flag}: withdrawn"), now).await
+    }
+
+    async fn sign(&mut self, flag: &str, stage: Option<&str>, reason: String, now: u64) -> Result<bool> {
+        let wanted = stage.map(str::to_owned);
+        if self.signed.get(flag) == Some(&wanted) {
+            return Ok(false);
+        }
+        let text = with_ceiling(&self.definition, flag, stage)?;
+        self.publish(text, reason, now).await?;
+        self.signed.insert(flag.to_owned(), wanted);
+        Ok(true)
     }
 
     async fn publish(&mut self, definition: String, reason: String, now: u64) -> Result<()> {
@@ -170,7 +185,8 @@ pub fn behaviours(definition: &str) -> Result<Vec<(String, String, Behaviour)>> 
         let flag = flag.with_context(|| format!("the definition has no flag `{key}`"))?;
         for variant in (0..u16::MAX).map_while(|index| flag.variant(index)) {
             let name = variant.name;
-            let behaviour = Behaviour::read(variant.json).with_context(|| format!("in variant `{name}` of `{key}`"))?;
+            let behaviour =
+                Behaviour::read(variant.json).with_context(|| format!("in variant `{name}` of `{key}`"))?;
             found.push((key.to_owned(), name.to_owned(), behaviour));
         }
     }
@@ -192,7 +208,12 @@ mod tests {
         let names: Vec<_> = found.iter().map(|(flag, variant, _)| format!("{flag}/{variant}")).collect();
         assert_eq!(
             names,
-            ["chat-answers/today", "chat-answers/sharper", "email-drafts/today", "email-drafts/english-first"]
+            [
+                "chat-answers/today",
+                "chat-answers/sharper",
+                "email-drafts/today",
+                "email-drafts/english-first"
+            ]
         );
         let templates = crate::prompt::Templates::load().unwrap();
         assert!(found.iter().all(|(_, _, behaviour)| templates.get(&behaviour.prompt_template).is_ok()));

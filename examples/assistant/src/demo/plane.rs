@@ -36,10 +36,16 @@ impl Plane {
     ///
     /// # Errors
     /// The folder cannot be written, or the process does not start or answer.
-    pub async fn start(folder: &Path, listen: SocketAddr, keys: &Keys, http: reqwest::Client) -> Result<Self> {
+    pub async fn start(
+        folder: &Path,
+        listen: SocketAddr,
+        keys: &Keys,
+        http: reqwest::Client,
+    ) -> Result<Self> {
         std::fs::create_dir_all(folder).with_context(|| format!("cannot make `{}`", folder.display()))?;
         std::fs::write(folder.join("trust"), &keys.trust).context("cannot write the trust note")?;
-        std::fs::write(folder.join("pulse.key"), keys.pulse.to_text()).context("cannot write the pulse key")?;
+        std::fs::write(folder.join("pulse.key"), keys.pulse.to_text())
+            .context("cannot write the pulse key")?;
         let mut plane = Self { folder: folder.to_owned(), listen, http, child: None };
         plane.restart().await?;
         Ok(plane)
@@ -58,7 +64,11 @@ impl Plane {
         let program = std::env::current_exe().context("this program's own path is unknown")?;
         let log = File::options().create(true).append(true).open(self.folder.join("log"));
         let log = log.context("cannot open the control plane's log")?;
-        let child = Command::new(program)
+        let mut command = Command::new(program);
+        // Ctrl-C in a terminal goes to a whole group of processes; this one must outlive it for the last counts.
+        #[cfg(unix)]
+        command.process_group(0);
+        let child = command
             .arg("control-plane")
             .arg("--data")
             .arg(&self.folder)
@@ -143,10 +153,8 @@ pub async fn serve(folder: &Path, listen: SocketAddr) -> Result<()> {
         let _ = std::io::copy(&mut std::io::stdin().lock(), &mut std::io::sink());
         let _ = closed.send(());
     });
-    tokio::select! {
-        _ = wait => {}
-        _ = tokio::signal::ctrl_c() => {}
-    }
+    // An error means that the reading thread is gone, and with it whoever started us.
+    let _ = wait.await;
     govern.shutdown().await;
     Ok(())
 }

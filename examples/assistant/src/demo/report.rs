@@ -231,10 +231,12 @@ pub fn checks(
     exposures: &Exposures,
     events: &Events,
     ledger: &Ledger,
+    interruption: Option<&Interruption>,
+    requests: &Requests,
 ) -> BTreeMap<&'static str, bool> {
     let of = |surface: Surface| candidates.iter().find(|candidate| candidate.flag == surface.flag());
     let lost: u64 = events.lost.values().sum();
-    BTreeMap::from([
+    let mut checks = BTreeMap::from([
         (
             "betterCandidatePromoted",
             of(BETTER).is_some_and(|better| {
@@ -251,12 +253,13 @@ pub fn checks(
             "exposuresAccountedFor",
             exposures.made > 0 && exposures.made == exposures.delivered + exposures.lost,
         ),
-        (
-            "eventsAccountedFor",
-            events.pending == 0 && events.made == events.repeated + events.stored + lost,
-        ),
+        ("eventsAccountedFor", events.pending == 0 && events.made == events.repeated + events.stored + lost),
         ("ledgerVerified", ledger.fault.is_none() && ledger.entries > 0),
-    ])
+    ]);
+    if let Some(cut) = interruption {
+        checks.insert("servedWhileControlPlaneDown", cut.decisions_meanwhile > 0 && requests.defaulted == 0);
+    }
+    checks
 }
 
 impl Summary {
@@ -276,13 +279,17 @@ impl Summary {
             if let (Some(halt), Some(applied)) =
                 (candidate.seconds_from_onset_to_halt, candidate.seconds_from_onset_to_applied)
             {
-                let _ = writeln!(out, "  onset to halt      {halt:.1} s decided, {applied:.1} s in force at the edge");
+                let _ = writeln!(
+                    out,
+                    "  onset to halt      {halt:.1} s decided, {applied:.1} s in force at the edge"
+                );
             }
             for metric in &candidate.evidence {
                 let shown = metric.log_e_non_inferior.map_or(String::new(), |shown| {
                     format!(", not worse {shown:.1} of {:.1}", metric.log_threshold_promote)
                 });
-                let harm = metric.latched.as_ref().map_or(metric.log_e, |latched| latched.log_e.max(metric.log_e));
+                let harm =
+                    metric.latched.as_ref().map_or(metric.log_e, |latched| latched.log_e.max(metric.log_e));
                 let _ = writeln!(
                     out,
                     "  {:<18} {}: bad {} of {} treated, {} of {} control; harm {harm:.1} of {:.1}{shown}",
@@ -353,5 +360,76 @@ impl Summary {
             let _ = writeln!(out, "{} {check}", if *held { "ok    " } else { "FAILED" });
         }
         out
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn candidate(surface: Surface, verdict: &str, stages: &[&str], share: f64) -> Candidate {
+        Candidate {
+            flag: surface.flag().to_owned(),
+            candidate: "new".to_owned(),
+            verdict: verdict.to_owned(),
+            stages: stages.iter().map(|stage| (*stage).to_owned()).collect(),
+            units: 1_000,
+            units_exposed: (1_000.0 * share) as u64,
+            share_exposed: share,
+            units_exposed_in_store: 0,
+            evidence: Vec::new(),
+            reasons: Vec::new(),
+            seconds_from_onset_to_halt: None,
+            seconds_from_onset_to_applied: None,
+            measured: BTreeMap::new(),
+            measured_by_language: BTreeMap::new(),
+        }
+    }
+
+    fn judged(
+        better: Candidate,
+        worse: Candidate,
+        delivered: u64,
+        lost: u64,
+    ) -> BTreeMap<&'static str, bool> {
+        let exposures = Exposures { given: 12, repeated: 2, made: 10, delivered, lost };
+        let dropped = BTreeMap::from([("queue-full".to_owned(), lost)]);
+        let events = Events {
+            made: 22,
+            repeated: 2,
+            stored: delivered + 10,
+            pending: 0,
+            lost: dropped,
+            duplicates: 0,
+        };
+        let requests = Requests {
+            served: 12,
+            failed: 0,
+            skipped: 0,
+            defaulted: 0,
+            latency_p50_ms: 1.0,
+            latency_p95_ms: 2.0,
+        };
+        let ledger = Ledger { entries: 3, decisions: 1, fault: None };
+        checks(&[better, worse], &exposures, &events, &ledger, None, &requests)
+    }
+
+    const LADDER: [&str; 3] = ["staff", "50%", "everyone"];
+
+    #[test]
+    fn it_passes_only_when_everything_holds() {
+        let better = || candidate(Surface::Chat, "promoted", &LADDER, 0.6);
+        let worse = || candidate(Surface::Email, "halted", &["staff", "1%"], 0.01);
+        let all = |checks: BTreeMap<_, bool>| checks.values().all(|held| *held);
+        assert!(all(judged(better(), worse(), 10, 0)));
+        assert!(all(judged(better(), worse(), 9, 1)), "a declared loss is accounted for");
+        assert!(!judged(better(), worse(), 9, 0)["exposuresAccountedFor"]);
+        assert!(!judged(better(), worse(), 9, 0)["eventsAccountedFor"]);
+        let stuck = candidate(Surface::Chat, "held", &["staff", "50%"], 0.5);
+        assert!(!judged(stuck, worse(), 10, 0)["betterCandidatePromoted"]);
+        let late = candidate(Surface::Email, "halted", &["staff", "1%", "5%", "25%", "50%"], 0.3);
+        assert!(!judged(better(), late, 10, 0)["worseCandidateHalted"]);
+        let never = candidate(Surface::Email, "open", &["staff", "1%"], 0.01);
+        assert!(!judged(better(), never, 10, 0)["worseCandidateHalted"]);
     }
 }

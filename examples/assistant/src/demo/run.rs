@@ -79,7 +79,8 @@ pub async fn run(options: Options) -> Result<Summary> {
     let (_temporary, folder) = match &options.data {
         Some(folder) => (None, folder.clone()),
         None => {
-            let made = tempfile::Builder::new().prefix("assistant-").tempdir().context("no temporary folder")?;
+            let made =
+                tempfile::Builder::new().prefix("assistant-").tempdir().context("no temporary folder")?;
             let path = made.path().to_owned();
             (Some(made), path)
         }
@@ -129,7 +130,8 @@ impl Demo {
             }
         };
         screen.event(&format!("the model answers at {}/chat/completions", endpoint.url));
-        let http = reqwest::Client::builder().timeout(Duration::from_secs(10)).build().context("no HTTP client")?;
+        let http =
+            reqwest::Client::builder().timeout(Duration::from_secs(10)).build().context("no HTTP client")?;
         let keys = Keys::draw(now())?;
         let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, free_port(options.port)?));
         let plane = Plane::start(&folder.join("control-plane"), listen, &keys, http.clone()).await?;
@@ -143,7 +145,10 @@ impl Demo {
         let (stop, stopped) = watch::channel(false);
         let traffic = tokio::spawn(Arc::clone(&driver).run(options.rate, stopped));
         let people = options.people;
-        screen.event(&format!("{people} people ask {} questions a second (seed {})", options.rate, options.seed));
+        screen.event(&format!(
+            "{people} people ask {} questions a second (seed {})",
+            options.rate, options.seed
+        ));
         Ok(Self {
             options: options.clone(),
             folder: folder.to_owned(),
@@ -181,8 +186,8 @@ impl Demo {
                     Err(error) => return Err(error),
                 };
                 heard = Instant::now();
-                let status: Status =
-                    serde_json::from_value(status).context("the control plane's status is not as documented")?;
+                let status: Status = serde_json::from_value(status)
+                    .context("the control plane's status is not as documented")?;
                 for flag in &status.flags {
                     let at = format!("{} at {}", flag.phase, flag.stage_name());
                     if phases.insert(flag.flag.clone(), at.clone()) != Some(at) {
@@ -217,11 +222,12 @@ impl Demo {
                 && let Some(stage) = flag.next_ceiling()
             {
                 let (key, stage) = (flag.flag.clone(), stage.to_owned());
-                self.operator.approve(&key, &stage, now()).await?;
-                self.screen.event(&format!("operator: signed a snapshot that approves {key} up to {stage}"));
+                if self.operator.approve(&key, &stage, now()).await? {
+                    self.screen
+                        .event(&format!("operator: signed a snapshot that approves {key} up to {stage}"));
+                }
             }
-            if flag.phase == "halted" && flag.ceiling.is_some() {
-                self.operator.withdraw(&flag.flag, now()).await?;
+            if flag.phase == "halted" && self.operator.withdraw(&flag.flag, now()).await? {
                 self.screen.event(&format!("operator: signed a snapshot that withdraws {}", flag.flag));
             }
         }
@@ -289,10 +295,7 @@ impl Demo {
         (&mut self.traffic).await.context("the traffic stopped")?;
         self.screen.clear();
         let host = self.drain().await;
-        let status: Result<Status> = match self.plane.status().await {
-            Ok(status) => serde_json::from_value(status).context("the status is not as documented"),
-            Err(error) => Err(error),
-        };
+        let status = self.last_status(&host).await;
         self.plane.stop().await;
         let status = status?;
         let database = self.folder.join("control-plane").join(DATABASE);
@@ -303,7 +306,16 @@ impl Demo {
         let tally = self.driver.tally().clone();
         let candidates: Vec<_> = status.flags.iter().map(|flag| report::candidate(flag, &tally)).collect();
         let (exposures, events) = report::sums(&tally, &host.events, &status);
-        let checks = report::checks(&candidates, &exposures, &events, &ledger);
+        let requests = Requests {
+            served: tally.requests,
+            failed: tally.failed,
+            skipped: tally.skipped,
+            defaulted: tally.defaulted,
+            latency_p50_ms: tally.latency_ms(0.5),
+            latency_p95_ms: tally.latency_ms(0.95),
+        };
+        let cut = self.interruption.as_ref();
+        let checks = report::checks(&candidates, &exposures, &events, &ledger, cut, &requests);
         let published = |release: &super::operator::Release| report::Published {
             sequence: release.sequence,
             digest: release.digest.clone(),
@@ -318,17 +330,25 @@ impl Demo {
             snapshots: self.operator.published.iter().map(published).collect(),
             exposures,
             events,
-            requests: Requests {
-                served: tally.requests,
-                failed: tally.failed,
-                skipped: tally.skipped,
-                defaulted: tally.defaulted,
-                latency_p50_ms: tally.latency_ms(0.5),
-                latency_p95_ms: tally.latency_ms(0.95),
-            },
+            requests,
             interruption: self.interruption,
             ledger,
         })
+    }
+
+    /// The status once it shows everything that was acknowledged: it is made anew at every tick only.
+    async fn last_status(&self, host: &HostStatus) -> Result<Status> {
+        let acknowledged = host.events.delivered.saturating_sub(host.events.duplicates);
+        let since = Instant::now();
+        loop {
+            let status: Status = serde_json::from_value(self.plane.status().await?)
+                .context("the control plane's status is not as documented")?;
+            let stored = status.delivery.exposures + status.delivery.outcomes;
+            if stored >= acknowledged || since.elapsed() > DELIVERY {
+                return Ok(status);
+            }
+            tokio::time::sleep(LOOK).await;
+        }
     }
 
     /// Waits until the spool is empty, then stops the host.
@@ -351,7 +371,8 @@ async fn start_host(plane: &Plane, keys: &Keys, folder: &Path) -> Result<Host> {
     getrandom::fill(&mut secret).context("the machine gives no randomness")?;
     let pepper = Pepper::from_bytes(secret);
     let folder = folder.join("edge");
-    let mut config = HostConfig::new(plane.address(), keys.trust.clone(), AUDIENCE, ENVIRONMENT, folder, pepper);
+    let mut config =
+        HostConfig::new(plane.address(), keys.trust.clone(), AUDIENCE, ENVIRONMENT, folder, pepper);
     config.poll = Duration::from_millis(500);
     config.backoff_first = Duration::from_millis(250);
     config.linger = Duration::from_millis(250);

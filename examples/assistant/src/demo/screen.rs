@@ -34,9 +34,9 @@ impl Screen {
     pub fn show(&mut self, lines: &[String]) {
         if self.redraw {
             self.clear();
-            for line in lines {
-                write(&format!("{line}\n"));
-            }
+            // Without wrapping, so that a line stays a line in a narrow window.
+            let text: String = lines.iter().map(|line| format!("{line}\n")).collect();
+            write(&format!("\x1b[?7l{text}\x1b[?7h"));
             self.drawn = lines.len();
         } else if self.printed.is_none_or(|printed| printed.elapsed() >= EVERY) {
             self.printed = Some(Instant::now());
@@ -66,11 +66,15 @@ fn write(text: &str) {
     let _ = std::io::stderr().lock().write_all(text.as_bytes());
 }
 
-/// One line about a candidate: stage, units, and how far the evidence is from its thresholds.
+/// One line about a candidate: phase, stage, units, and how far the evidence is from its thresholds (harm: the nearest
+/// guardrail's ln E; not worse: ln E of each guardrail that promotion asks for).
 pub fn line(flag: &FlagStatus) -> String {
-    let worst = flag.guardrails.iter().max_by(|a, b| (a.log_e / a.log_threshold).total_cmp(&(b.log_e / b.log_threshold)));
+    let worst = flag
+        .guardrails
+        .iter()
+        .max_by(|a, b| (a.log_e / a.log_threshold).total_cmp(&(b.log_e / b.log_threshold)));
     let harm = worst.map_or(String::new(), |guardrail| {
-        format!("harm {:.1} of {:.1} ({})", guardrail.log_e, guardrail.log_threshold, guardrail.metric)
+        format!("harm {:.1} of {:.1}", guardrail.log_e, guardrail.log_threshold)
     });
     let gate: Vec<String> = flag
         .guardrails
@@ -82,7 +86,7 @@ pub fn line(flag: &FlagStatus) -> String {
         .collect();
     let need = flag.guardrails.first().map_or(0.0, |guardrail| guardrail.log_threshold_promote);
     format!(
-        "{:<13} {:<14} {:<17} stage {:<9} treated {:>6}  {harm}  not worse {} of {need:.1}",
+        "{:<13}{:<14}{:<18}{:<9}{:>6} treated  {harm:<15}  not worse {} of {need:.1}",
         flag.flag,
         flag.candidate,
         flag.phase,

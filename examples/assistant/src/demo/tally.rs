@@ -114,8 +114,11 @@ impl Tally {
         }
         let flag = self.flags.entry(surface.flag()).or_default();
         let (language, intent, style) = slices;
-        let names =
-            [format!("language={language}"), format!("intent={}", intent.name()), format!("style={}", style.name())];
+        let names = [
+            format!("language={language}"),
+            format!("intent={}", intent.name()),
+            format!("style={}", style.name()),
+        ];
         let measured = &answer.measured;
         let add = |tally: &mut Outcomes| {
             tally.answers += 1;

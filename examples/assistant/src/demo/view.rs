@@ -176,7 +176,10 @@ impl FlagStatus {
 
     /// No guardrail shows harm.
     pub fn is_green(&self) -> bool {
-        !self.guardrails.iter().any(|guardrail| guardrail.latched.is_some() || guardrail.verdict == "regressed")
+        !self
+            .guardrails
+            .iter()
+            .any(|guardrail| guardrail.latched.is_some() || guardrail.verdict == "regressed")
     }
 }
 
@@ -191,8 +194,12 @@ mod tests {
             approve: approve.iter().map(|role| (*role).to_owned()).collect(),
             opened: None,
         };
-        let stages =
-            vec![stage("5%", &[]), stage("25%", &["safety"]), stage("50%", &[]), stage("everyone", &["owner"])];
+        let stages = vec![
+            stage("5%", &[]),
+            stage("25%", &["safety"]),
+            stage("50%", &[]),
+            stage("everyone", &["owner"]),
+        ];
         let at = |stage| FlagStatus { stage, stages: stages.clone(), ..FlagStatus::default() };
         assert_eq!(at(Some(0)).next_ceiling(), Some("50%"));
         assert_eq!(at(Some(2)).next_ceiling(), Some("everyone"));

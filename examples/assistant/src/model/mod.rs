@@ -187,7 +187,8 @@ mod tests {
         let model = Model::train(&articles::load().unwrap());
         let settings = Settings { order: 4, temperature: 0.2, max_tokens: 40, seed: 9 };
         let english = ask(&model, SOURCE, "Who won the football match?", &settings).text;
-        let german = ask(&model, SOURCE, "Wer hat das Spiel gewonnen und wie ist es ausgegangen?", &settings).text;
+        let german =
+            ask(&model, SOURCE, "Wer hat das Spiel gewonnen und wie ist es ausgegangen?", &settings).text;
         assert!(english.starts_with("I'm sorry"), "{english}");
         assert!(german.starts_with("Es tut mir leid"), "{german}");
     }

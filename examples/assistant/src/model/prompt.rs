@@ -75,7 +75,11 @@ pub(super) struct Reading {
 impl Reading {
     pub(super) fn new(messages: &[Message], vocabulary: &Vocabulary, index: &Index) -> Self {
         let content = |role: Role| {
-            messages.iter().rev().find(|message| message.role == role).map_or("", |message| message.content.as_str())
+            messages
+                .iter()
+                .rev()
+                .find(|message| message.role == role)
+                .map_or("", |message| message.content.as_str())
         };
         let question = content(Role::User);
         let wanted: HashSet<String> = text::stems(question).into_iter().collect();
