@@ -1,0 +1,206 @@
+//! The real binary, whole: exit codes, standard output and standard error of every offline command.
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+const DEFINITION: &str = "\
+metadata: { flagSetId: tests, environment: production }
+flags:
+  new-answers:
+    state: ENABLED
+    variants: { on: true, off: false }
+    defaultVariant: off
+    targeting: { if: [{ ends_with: [{ var: email }, \"@acme.example\"] }, on] }
+";
+
+fn flagstone(folder: &Path, arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_flagstone"))
+        .args(arguments)
+        .current_dir(folder)
+        .env("NO_COLOR", "1")
+        .output()
+        .unwrap()
+}
+
+/// Exit code, standard output and standard error, with times and keys blotted out.
+fn shown(output: &Output) -> String {
+    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+    let mut all = format!("exit {}\n", output.status.code().unwrap());
+    for (name, part) in [("out", text(&output.stdout)), ("err", text(&output.stderr))] {
+        for line in part.lines() {
+            all += format!("{name}: {}", blot(line)).trim_end();
+            all.push('\n');
+        }
+    }
+    all
+}
+
+/// Replaces moments, digests and key material, which differ from run to run.
+fn blot(line: &str) -> String {
+    let mut words: Vec<String> = Vec::new();
+    for word in line.split(' ') {
+        let moment = word.len() >= 20 && word.contains('T') && word.contains("Z");
+        let key = word.matches('+').count() >= 2 && word.contains('/');
+        let digest = word.len() == 64 && word.bytes().all(|byte| byte.is_ascii_hexdigit());
+        words.push(match () {
+            () if moment => format!("[time]{}", word.get(20..).unwrap_or_default()),
+            () if key => "[key]".into(),
+            () if digest => "[digest]".into(),
+            () => word.into(),
+        });
+    }
+    words.join(" ")
+}
+
+fn last_object(output: &Output) -> serde_json::Value {
+    let text = String::from_utf8(output.stdout.clone()).unwrap();
+    serde_json::from_str(text.lines().last().expect("a last line")).expect("it is one JSON object")
+}
+
+#[test]
+fn from_a_definition_to_a_verified_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = |arguments: &[&str]| flagstone(folder.path(), arguments);
+    std::fs::write(folder.path().join("flags.yaml"), DEFINITION).unwrap();
+
+    insta::assert_snapshot!(shown(&run(&["compile", "flags.yaml", "-o", "flags.snapshot"])), @r"
+    exit 0
+    out: 1 flag (0 with a plan) for `production`: 334 bytes, written to flags.snapshot
+    ");
+    for role in ["root", "release", "pulse"] {
+        let made = run(&["keys", "new", &format!("acme.example/{role}"), "-o", &format!("{role}.key")]);
+        assert!(made.status.success(), "{}", shown(&made));
+    }
+    insta::assert_snapshot!(shown(&run(&["keys", "new", "acme.example/root", "-o", "root.key"])), @r"
+    exit 2
+    err: error: `root.key` exists; a key is never overwritten
+    err: hint: name another file
+    ");
+    let trust = [
+        "trust",
+        "init",
+        "--environment",
+        "production",
+        "--root",
+        "root.key",
+        "--release",
+        "release.key.pub",
+    ];
+    let trust = run(&[&trust[..], &["--pulse", "pulse.key.pub", "-o", "trust.note"]].concat());
+    insta::assert_snapshot!(shown(&trust), @r"
+    exit 0
+    out: trust root version 1, epoch 1, until [time] (trust.note)
+    out:   root: 1 of acme.example/root
+    out:   release:production: 1 of acme.example/release
+    out:   pulse:production: 1 of acme.example/pulse
+    ");
+    let seal = ["--audience", "acme.example/a", "--key", "release.key"];
+    let sealed = run(&[&["seal", "flags.snapshot", "-o", "one.sealed"], &seal[..]].concat());
+    insta::assert_snapshot!(shown(&sealed), @r"
+    exit 0
+    out: sealed for `acme.example/a` in `production`, sequence 1, until [time]: one.sealed (780 bytes)
+    ");
+    let next =
+        run(&[&["seal", "flags.yaml", "-o", "two.sealed", "--after", "one.sealed", "--json"], &seal[..]]
+            .concat());
+    let next = last_object(&next);
+    assert_eq!((&next["sealed"], &next["sequence"]), (&true.into(), &2.into()));
+
+    let open = ["--trust", "trust.note", "--audience", "acme.example/a", "--environment"];
+    let opened = run(&[&["open", "two.sealed"], &open[..], &["production"]].concat());
+    insta::assert_snapshot!(shown(&opened), @r"
+    exit 0
+    out: opened: `acme.example/a` in `production`, epoch 1, sequence 2, signed by acme.example/release
+    out:   issued [time], until [time]
+    out:   digest [digest]
+    out:   1 flags, 334 bytes
+    ");
+    let mut forged = std::fs::read(folder.path().join("two.sealed")).unwrap();
+    *forged.last_mut().unwrap() ^= 1;
+    std::fs::write(folder.path().join("forged.sealed"), forged).unwrap();
+    let refused = run(&[&["open", "forged.sealed", "--json"], &open[..], &["production"]].concat());
+    assert_eq!(refused.status.code(), Some(1));
+    assert_eq!(last_object(&refused)["code"], "payload-digest");
+
+    let asked =
+        ["evaluate", "new-answers", "--sealed", "two.sealed", "--context", r#"{"email":"ana@acme.example"}"#];
+    let decided = run(&[&asked[..], &open[..], &["production"]].concat());
+    insta::assert_snapshot!(shown(&decided), @r"
+    exit 0
+    out: new-answers: on = true
+    out:   because TARGETING_MATCH
+    ");
+}
+
+#[test]
+fn a_definition_with_errors_is_shown_as_a_compiler_would() {
+    let folder = tempfile::tempdir().unwrap();
+    let wrong =
+        DEFINITION.replace("defaultVariant: off", "defaultVariant: of").replace("ends_with", "endswith");
+    std::fs::write(folder.path().join("flags.yaml"), wrong).unwrap();
+    let output = flagstone(folder.path(), &["compile", "flags.yaml", "-o", "flags.snapshot"]);
+    insta::assert_snapshot!(shown(&output));
+    assert!(!folder.path().join("flags.snapshot").exists(), "nothing is written");
+    let object = last_object(&flagstone(folder.path(), &["compile", "flags.yaml", "--json"]));
+    assert_eq!(object["built"], false);
+    let lines: Vec<_> =
+        object["diagnostics"].as_array().unwrap().iter().map(|one| one["line"].clone()).collect();
+    assert_eq!(lines, [6, 7]);
+}
+
+#[test]
+fn evaluate_explains_and_reports_errors() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("flags.yaml"), DEFINITION).unwrap();
+    let ask = |flag: &str, more: &[&str]| {
+        let arguments = ["evaluate", flag, "--definition", "flags.yaml", "--now", "1790000000"];
+        flagstone(folder.path(), &[&arguments[..], more].concat())
+    };
+    insta::assert_snapshot!(shown(&ask("new-answers", &["--explain"])), @r"
+    exit 0
+    out: new-answers: off = false
+    out:   because DEFAULT
+    out:   at [time], in this order:
+    out:     yes flag-exists
+    out:     yes definition-usable
+    out:     yes enabled
+    out:     yes not-halted
+    out:     yes pulse                    onExpiry hold, until 1790000300
+    out:     no  targeting                answer null
+    out:     yes default                  variant off
+    ");
+    let unknown = ask("nobody", &["--json"]);
+    assert_eq!(unknown.status.code(), Some(1));
+    assert_eq!(last_object(&unknown)["errorCode"], "FLAG_NOT_FOUND");
+    insta::assert_snapshot!(shown(&ask("new-answers", &["--context", "[1]"])), @r#"
+    exit 2
+    err: error: the context is not an object of attributes
+    err: hint: a context is a JSON object like {"targetingKey":"ana"}
+    "#);
+}
+
+#[test]
+fn every_command_has_help_with_an_example() {
+    let folder = std::env::temp_dir();
+    for command in [
+        "compile",
+        "keys new",
+        "trust init",
+        "seal",
+        "publish",
+        "open",
+        "evaluate",
+        "host",
+        "govern",
+        "start",
+        "halt",
+        "resume",
+        "up",
+    ] {
+        let arguments: Vec<&str> = command.split(' ').chain(["--help"]).collect();
+        let output = flagstone(&folder, &arguments);
+        let text = String::from_utf8(output.stdout).unwrap();
+        assert!(output.status.success() && text.contains("Example"), "`{command} --help`:\n{text}");
+        assert!(text.contains("--json"), "`{command}` has no --json");
+    }
+}
