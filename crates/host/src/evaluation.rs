@@ -57,10 +57,19 @@ impl std::fmt::Debug for ContextText {
     }
 }
 
+/// The unit of a context: `targetingKey`, a text or (as the engine reads it) a whole number.
+fn unit(key: Option<&serde_json::Value>) -> Option<UnitKey> {
+    let text = match key? {
+        serde_json::Value::String(text) => text.clone(),
+        serde_json::Value::Number(number) if number.is_i64() || number.is_u64() => number.to_string(),
+        _ => return None,
+    };
+    UnitKey::new(text).ok()
+}
+
 impl From<&serde_json::Value> for ContextText {
     fn from(value: &serde_json::Value) -> Self {
-        let unit = value.get("targetingKey").and_then(serde_json::Value::as_str);
-        Self { unit: unit.and_then(|key| UnitKey::new(key).ok()), text: value.to_string() }
+        Self { unit: unit(value.get("targetingKey")), text: value.to_string() }
     }
 }
 
@@ -75,9 +84,9 @@ impl From<&str> for ContextText {
         #[derive(serde::Deserialize)]
         struct Unit {
             #[serde(rename = "targetingKey")]
-            key: Option<String>,
+            key: Option<serde_json::Value>,
         }
-        let unit = serde_json::from_str::<Unit>(text).ok().and_then(|unit| unit.key);
-        Self { unit: unit.and_then(|key| UnitKey::new(key).ok()), text: text.to_owned() }
+        let key = serde_json::from_str::<Unit>(text).ok().and_then(|unit| unit.key);
+        Self { unit: unit(key.as_ref()), text: text.to_owned() }
     }
 }

@@ -50,6 +50,8 @@ mod status;
 pub mod store;
 mod sync;
 #[cfg(test)]
+extern crate self as flagstone_host; // the tests' common part names it so
+#[cfg(test)]
 #[path = "../tests/common/mod.rs"]
 mod testing;
 

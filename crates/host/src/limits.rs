@@ -15,8 +15,9 @@ pub const TICK: Duration = Duration::from_millis(5);
 pub const EVALUATION_TICKS: u32 = 3;
 /// Ticks for opening a snapshot, taking in a pulse or probing: one second of running time.
 pub const OPEN_TICKS: u32 = 200;
-/// Bytes of a context as JSON text.
-pub const CONTEXT_BYTES: usize = 16 << 10;
+/// Bytes of a context as JSON text. The engine has its own, finer limits (65,536 packed bytes); this one only keeps
+/// it from being handed things that are no contexts at all.
+pub const CONTEXT_BYTES: usize = 128 << 10;
 /// Traps of one snapshot within [`TRAP_WINDOW`] after which the host goes back to the snapshot before it.
 pub const TRAPS_TO_REVERT: usize = 3;
 /// See [`TRAPS_TO_REVERT`].
@@ -72,5 +73,5 @@ pub const EXPOSURE_WINDOW_MS: u64 = 86_400_000;
 
 // HTTP doors.
 
-/// Bytes of a request body.
-pub const REQUEST_BYTES: usize = 64 << 10;
+/// Bytes of a request body: the largest context and a little more.
+pub const REQUEST_BYTES: usize = CONTEXT_BYTES + (16 << 10);

@@ -207,10 +207,10 @@ fn step() -> impl Strategy<Value = Step> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(150))]
+    #![proptest_config(ProptestConfig::with_cases(30))]
     #[test]
     fn made_is_delivered_plus_dropped(
-        steps in proptest::collection::vec(step(), 1..60),
+        steps in proptest::collection::vec(step(), 1..40),
         segment_bytes in 60..600_u64,
         total_bytes in 400..3_000_u64,
     ) {

@@ -107,10 +107,7 @@ impl Instance {
         };
         let answer =
             flags.flagstone_flags_evaluator().call_open(&mut store, opening.trust, opening.file, &policy);
-        let info = answer.map_err(trap)?.map_err(refused)?;
-        let digest = info.mark.digest.try_into();
-        let digest = digest.map_err(|_| CallError::Trap("a digest of the wrong length".to_owned()))?;
-        let opened = Mark { epoch: info.mark.epoch, sequence: info.mark.sequence, digest };
+        let opened = mark_in(answer.map_err(trap)?.map_err(refused)?.mark)?;
         Ok(Self { store, flags, opened })
     }
 
@@ -120,14 +117,15 @@ impl Instance {
         self.opened
     }
 
-    /// Applies a pulse.
+    /// Applies a pulse, and gives back the snapshot that it names. Of one that names another than this instance's only
+    /// the halts count.
     ///
     /// # Errors
     /// [`CallError::Refused`]: the pulse before stays.
-    pub fn pulse(&mut self, note: &[u8], now: u64) -> Result<(), CallError> {
+    pub fn pulse(&mut self, note: &[u8], now: u64) -> Result<Mark, CallError> {
         give_time(&mut self.store, limits::OPEN_TICKS);
         let answer = self.flags.flagstone_flags_evaluator().call_pulse(&mut self.store, note, now);
-        answer.map_err(trap)?.map_err(refused).map(|_| ())
+        mark_in(answer.map_err(trap)?.map_err(refused)?.snapshot)
     }
 
     /// The flags, in index order.
@@ -145,7 +143,17 @@ impl Instance {
     /// # Errors
     /// [`CallError::Trap`]; everything else that can be wrong is in the decision.
     pub fn decide(&mut self, context: &str, flag: &str, now: u64) -> Result<(Decision, String), CallError> {
-        give_time(&mut self.store, limits::EVALUATION_TICKS);
+        self.decide_within(limits::EVALUATION_TICKS, context, flag, now)
+    }
+
+    fn decide_within(
+        &mut self,
+        ticks: u32,
+        context: &str,
+        flag: &str,
+        now: u64,
+    ) -> Result<(Decision, String), CallError> {
+        give_time(&mut self.store, ticks);
         let answer =
             self.flags.flagstone_flags_evaluator().call_decision(&mut self.store, context, flag, now);
         let text = answer.map_err(trap)?;
@@ -202,6 +210,12 @@ fn refused(fault: evaluator::Fault) -> CallError {
     CallError::Refused { code: fault.code, message: fault.message }
 }
 
+fn mark_in(mark: evaluator::Mark) -> Result<Mark, CallError> {
+    let digest = mark.digest.try_into();
+    let digest = digest.map_err(|_| CallError::Trap("a digest of the wrong length".to_owned()))?;
+    Ok(Mark { epoch: mark.epoch, sequence: mark.sequence, digest })
+}
+
 fn mark_out(mark: Mark) -> evaluator::Mark {
     evaluator::Mark { epoch: mark.epoch, sequence: mark.sequence, digest: mark.digest.to_vec() }
 }
@@ -211,3 +225,6 @@ impl std::fmt::Debug for Instance {
         f.debug_struct("Instance").field("opened", &self.opened).finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -68,7 +68,7 @@ fn failure(decision: &Decision, code: &str) -> (StatusCode, Json<Value>) {
             body("the context has no `targetingKey`, which this flag needs".to_owned()),
         ),
         "INVALID_CONTEXT" => {
-            let details = "the context is larger than 16,384 bytes of JSON, or not one the engine takes";
+            let details = "the context is too large, or not one the engine takes";
             (StatusCode::BAD_REQUEST, body(details.to_owned()))
         }
         "PARSE_ERROR" => (StatusCode::BAD_REQUEST, body(format!("flag `{key}` cannot be evaluated"))),

@@ -14,6 +14,9 @@ use flagstone_seal::{
     Mark, PulseStatement, Role, RoleKind, SecretKey, SnapshotStatement, SnapshotStatementDraft, TrustDraft,
     inspect, seal_pulse, seal_snapshot, seal_trust,
 };
+use flagstone_snapshot::{
+    Draft, DraftFlag, DraftPlan, DraftStage, DraftVariant, FlagKind, Json, OnExpiry, encode,
+};
 use futures_util::stream;
 use sha2::{Digest, Sha256};
 
@@ -114,6 +117,55 @@ impl World {
         change(&mut pulse);
         seal_pulse(&pulse, &self.governor).unwrap()
     }
+}
+
+/// A flag set with a plan: `assistant` (baseline order 2, candidate order 3, everybody in a 50/50 stage, safe on expiry) and
+/// `plain`, always `true`. `salt` makes payloads different.
+pub fn payload(salt: &str) -> Vec<u8> {
+    let variant = |name: &str, order| {
+        let value = Json::Object(vec![("order".into(), Json::Integer(order))]);
+        DraftVariant { name: name.into(), value }
+    };
+    let stage = DraftStage { name: "half".into(), who: None, treat: 500_000_000, control: 500_000_000 };
+    let assistant = DraftFlag {
+        variants: vec![variant("baseline", 2), variant("candidate", 3)],
+        default_variant: Some(0),
+        baseline: Some(0),
+        on_expiry: OnExpiry::Safe,
+        plan: Some(DraftPlan {
+            baseline: 0,
+            candidate: 1,
+            unit: "targetingKey".into(),
+            consent: None,
+            data_domains: vec![],
+            salt: flagstone_snapshot::bucket_salt("rollout", "assistant"),
+            ceiling: Some(0),
+            stages: vec![stage],
+        }),
+        ..DraftFlag::new("assistant", FlagKind::Object)
+    };
+    let plain = DraftFlag {
+        variants: vec![DraftVariant { name: "on".into(), value: Json::Bool(true) }],
+        default_variant: Some(0),
+        ..DraftFlag::new("plain", FlagKind::Boolean)
+    };
+    let draft = Draft {
+        flag_set: salt.into(),
+        environment: ENVIRONMENT.into(),
+        flags: vec![assistant, plain],
+        ..Draft::default()
+    };
+    encode(&draft).unwrap()
+}
+
+/// The engine, compiled once for all tests of a file.
+pub fn engine() -> Arc<flagstone_host::Engine> {
+    static ENGINE: std::sync::OnceLock<Arc<flagstone_host::Engine>> = std::sync::OnceLock::new();
+    let make = || match flagstone_host::Engine::from_source(&Default::default()) {
+        Ok(engine) => Arc::new(engine),
+        Err(error) => panic!("run `cargo xtask build` first: {error}"),
+    };
+    Arc::clone(ENGINE.get_or_init(make))
 }
 
 /// The identity of a sealed file.

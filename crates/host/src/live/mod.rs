@@ -36,8 +36,9 @@ pub(crate) struct Loaded {
 struct Inner {
     /// None after a trap until it has been rebuilt.
     instance: Option<Instance>,
-    /// The last pulse applied, to apply again after a rebuild.
-    pulse: Option<Vec<u8>>,
+    /// The pulses to apply again after a rebuild: the last one that names this snapshot, and a later one that names
+    /// another (of which only the halts count here).
+    pulses: Vec<Vec<u8>>,
     traps: Vec<Instant>,
 }
 
@@ -111,7 +112,7 @@ impl Live {
         let mut inner = loaded.lock();
         let mut instance = match inner.instance.take() {
             Some(instance) => instance,
-            None => self.build(&loaded.candidate, inner.pulse.as_deref(), now)?,
+            None => self.build(&loaded.candidate, &inner.pulses, now)?,
         };
         match run(&mut instance) {
             Err(CallError::Trap(cause)) => {
@@ -121,11 +122,11 @@ impl Live {
                 inner.traps.retain(|at| at.elapsed() < limits::TRAP_WINDOW);
                 inner.traps.push(Instant::now());
                 let revert = inner.traps.len() >= limits::TRAPS_TO_REVERT;
-                inner.instance = self.build(&loaded.candidate, inner.pulse.as_deref(), now).ok();
-                let pulse = inner.pulse.clone();
+                inner.instance = self.build(&loaded.candidate, &inner.pulses, now).ok();
+                let pulses = inner.pulses.clone();
                 drop(inner);
                 if revert {
-                    self.revert(loaded, pulse.as_deref(), now);
+                    self.revert(loaded, pulses, now);
                 }
                 Err(CallError::Trap(cause))
             }
@@ -136,12 +137,12 @@ impl Live {
         }
     }
 
-    /// A new instance of a snapshot that has been in force, with the last pulse if that still holds.
-    fn build(&self, candidate: &Candidate, pulse: Option<&[u8]>, now: u64) -> Result<Instance, CallError> {
+    /// A new instance of a snapshot that has been in force, with its pulses as far as they still hold.
+    fn build(&self, candidate: &Candidate, pulses: &[Vec<u8>], now: u64) -> Result<Instance, CallError> {
         let mut instance = self.open(candidate)?;
-        if let Some(note) = pulse {
+        for note in pulses {
             match instance.pulse(note, now) {
-                Ok(()) | Err(CallError::Refused { .. }) => {} // refused: its lease is over, and plans are closed
+                Ok(_) | Err(CallError::Refused { .. }) => {} // refused: its lease is over, and plans are closed
                 Err(trap) => return Err(trap),
             }
         }
@@ -156,16 +157,16 @@ impl Live {
         Instance::open(&self.engine, &Opening { trust, file, audience, environment, mark: None, now: *as_of })
     }
 
-    fn revert(&self, loaded: &Arc<Loaded>, pulse: Option<&[u8]>, now: u64) {
+    fn revert(&self, loaded: &Arc<Loaded>, pulses: Vec<Vec<u8>>, now: u64) {
         let previous = self.previous.lock().unwrap_or_else(PoisonError::into_inner).take();
         let Some(candidate) = previous else { return };
         let built =
-            self.build(&candidate, pulse, now).and_then(|mut instance| Ok((instance.flags()?, instance)));
+            self.build(&candidate, &pulses, now).and_then(|mut instance| Ok((instance.flags()?, instance)));
         let Ok((flags, instance)) = built else { return };
         let digest = flagstone_events::to_hex(&loaded.candidate.mark.digest);
         tracing::error!(digest, "the snapshot keeps trapping; went back to the one before it");
         self.reverts.fetch_add(1, Ordering::Relaxed);
-        let back = loaded_with(candidate, flags, instance, pulse.map(<[u8]>::to_vec));
+        let back = loaded_with(candidate, flags, instance, pulses);
         let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
         if current.as_ref().is_some_and(|current| Arc::ptr_eq(current, loaded)) {
             *current = Some(Arc::new(back));
@@ -182,7 +183,8 @@ impl Gate for Live {
                 return Err(cause);
             }
         }
-        let loaded = loaded_with(candidate.clone(), flags, instance, pulse.map(<[u8]>::to_vec));
+        let loaded =
+            loaded_with(candidate.clone(), flags, instance, pulse.map(<[u8]>::to_vec).into_iter().collect());
         let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
         let before = current.replace(Arc::new(loaded));
         drop(current);
@@ -194,13 +196,19 @@ impl Gate for Live {
 
     fn pulse(&self, note: &[u8], now: u64) -> Result<(), String> {
         let Some(loaded) = self.current() else { return Ok(()) };
-        self.call(&loaded, now, |instance| instance.pulse(note, now)).map_err(|error| error.to_string())?;
-        loaded.lock().pulse = Some(note.to_vec());
+        let named = self.call(&loaded, now, |instance| instance.pulse(note, now));
+        let named = named.map_err(|error| error.to_string())?;
+        let mut inner = loaded.lock();
+        inner.pulses.truncate(if named == loaded.candidate.mark { 0 } else { 1 });
+        inner.pulses.push(note.to_vec());
         Ok(())
     }
 }
 
-fn loaded_with(candidate: Candidate, flags: Vec<Flag>, instance: Instance, pulse: Option<Vec<u8>>) -> Loaded {
-    let inner = Inner { instance: Some(instance), pulse, traps: Vec::new() };
+fn loaded_with(candidate: Candidate, flags: Vec<Flag>, instance: Instance, pulses: Vec<Vec<u8>>) -> Loaded {
+    let inner = Inner { instance: Some(instance), pulses, traps: Vec::new() };
     Loaded { candidate, flags, inner: Mutex::new(inner) }
 }
+
+#[cfg(test)]
+mod tests;

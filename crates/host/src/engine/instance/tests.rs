@@ -1,0 +1,98 @@
+//! The engine against the real component: same answers as natively, within its limits.
+
+use flagstone_evaluate::{Context, Control, decide_key, decision_json};
+use flagstone_snapshot::Snapshot;
+
+use super::*;
+use crate::testing::{AUDIENCE, ENVIRONMENT, NOW, World, engine, mark, payload};
+
+fn opening<'a>(trust: &'a str, file: &'a [u8]) -> Opening<'a> {
+    Opening { trust, file, audience: AUDIENCE, environment: ENVIRONMENT, mark: None, now: NOW }
+}
+
+fn opened() -> Instance {
+    let trust = String::from_utf8(World::new().trust()).unwrap();
+    Instance::open(&engine(), &opening(&trust, &World::new().snapshot(1, &payload("a")))).unwrap()
+}
+
+fn context(user: usize) -> String {
+    format!(r#"{{"targetingKey":"user-{user}"}}"#)
+}
+
+#[test]
+fn decisions_are_byte_identical_to_native_ones() {
+    let mut instance = opened();
+    let named = instance.mark();
+    instance.pulse(&World::new().pulse(1, named, &[("assistant", 0)], &[]), NOW).unwrap();
+    let bytes = payload("a");
+    let snapshot = Snapshot::load(&bytes).unwrap();
+    let control = Control::new(&snapshot, NOW + 300, [("assistant", 0)].into_iter(), [].into_iter());
+    let mut arms = std::collections::BTreeMap::new();
+    for user in 0..500 {
+        for flag in ["assistant", "plain", "missing"] {
+            let native = Context::from_json(&snapshot, &context(user)).unwrap();
+            let expected =
+                decision_json(&snapshot, &decide_key(&snapshot, &control, &native, flag, NOW), flag);
+            let (decision, text) = instance.decide(&context(user), flag, NOW).unwrap();
+            assert_eq!(text, expected);
+            if flag == "assistant" {
+                *arms.entry(format!("{:?}", decision.arm)).or_insert(0) += 1;
+                assert_eq!(decision.cohort.unwrap().probability, 500_000_000);
+            }
+        }
+    }
+    assert_eq!(arms.values().sum::<i32>(), 500);
+    assert!(arms["Treatment"] > 180 && arms["Control"] > 180, "{arms:?}");
+}
+
+#[test]
+fn what_is_wrong_is_refused_with_its_code() {
+    let world = World::new();
+    let (trust, file) = (String::from_utf8(world.trust()).unwrap(), world.snapshot(3, &payload("a")));
+    let code = |opening: &Opening<'_>| match Instance::open(&engine(), opening) {
+        Err(CallError::Refused { code, .. }) => code,
+        other => panic!("{other:?}"),
+    };
+    let good = opening(&trust, &file);
+    assert_eq!(code(&Opening { environment: "staging", ..good }), "wrong-environment");
+    assert_eq!(code(&Opening { now: NOW + 3_000_000, ..good }), "expired");
+    let newer = Some(Mark { sequence: 4, ..mark(&file) });
+    assert_eq!(code(&Opening { mark: newer, ..good }), "rollback");
+    let stranger = World { release: crate::testing::key("acme.example/release", 77), ..World::new() };
+    assert_eq!(code(&opening(&trust, &stranger.snapshot(3, &payload("a")))), "threshold");
+    let nonsense = world.snapshot(3, b"signed, but no snapshot");
+    assert!(!code(&opening(&trust, &nonsense)).is_empty());
+    assert!(Engine::new(b"\0asm no component").is_err());
+}
+
+#[test]
+fn a_probe_sees_every_flag() {
+    let mut instance = opened();
+    let named = instance.mark();
+    let keys: Vec<_> =
+        instance.probe(named, NOW).unwrap().into_iter().map(|flag| (flag.key, flag.planned)).collect();
+    assert_eq!(keys, [("assistant".to_owned(), true), ("plain".to_owned(), false)]);
+    assert!(instance.probe(Mark { sequence: 2, ..named }, NOW).is_err());
+}
+
+#[test]
+fn work_without_end_is_stopped() {
+    let mut instance = opened();
+    let long = format!(r#"{{"list":[{}1]}}"#, "1,".repeat(2_000_000));
+    let stopped = instance.decide_within(0, &long, "plain", NOW);
+    assert!(
+        matches!(&stopped, Err(CallError::Trap(cause)) if cause.contains("longer than it may")),
+        "{stopped:?}"
+    );
+}
+
+#[test]
+fn memory_is_bounded() {
+    let mut instance = opened();
+    let huge = "x".repeat(40 << 20);
+    assert!(matches!(instance.decide(&huge, "plain", NOW), Err(CallError::Trap(_))));
+    let mut instance = opened();
+    for user in 0..20_000 {
+        instance.decide(&context(user), "assistant", NOW).unwrap();
+    }
+}
