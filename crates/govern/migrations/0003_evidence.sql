@@ -1,4 +1,4 @@
--- Derived from the events by crates/govern/src/derive.rs; may be emptied and rebuilt at any time.
+-- Derived from the events by crates/govern/src/derive.rs; nothing here is known that the events do not say.
 
 -- One row a unit of an attempt, with up to two beginnings.
 -- Enrolment is the earliest exposure that is evidence (0 < probability < 10^9): its arm, cohort and probability
@@ -22,6 +22,21 @@ CREATE TABLE units (
     PRIMARY KEY (attempt, unit)
 ) STRICT, WITHOUT ROWID;
 
+-- What the units come to, so that a tick need not count them: kept in step with units and readings by differences.
+-- kind 0: first exposures that the sample ratio is judged by; kind 1: what a metric (name) measured, with its bad
+-- units; kind 2: units in the whole attempt, arm 1 given the candidate at any time, arm 2 never, arm 3 seen in both.
+CREATE TABLE tallies (
+    attempt     INTEGER NOT NULL,
+    kind        INTEGER NOT NULL,
+    name        TEXT NOT NULL,
+    cohort      INTEGER NOT NULL,
+    probability INTEGER NOT NULL,
+    arm         INTEGER NOT NULL,
+    units       INTEGER NOT NULL,
+    bad         INTEGER NOT NULL,
+    PRIMARY KEY (attempt, kind, name, cohort, probability, arm)
+) STRICT, WITHOUT ROWID;
+
 -- When the last exposure of an attempt came in.
 CREATE TABLE attempt_exposures (
     attempt  INTEGER PRIMARY KEY,
@@ -37,7 +52,6 @@ CREATE TABLE readings (
     bad    INTEGER NOT NULL CHECK (bad IN (0, 1)),
     PRIMARY KEY (metric, unit, at_ms, bad)
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX bad_readings ON readings (metric, unit, at_ms) WHERE bad = 1;
 
 -- Outcomes of the metric's event that the rule could and could not be read on, and when the last one came in:
 -- a metric that fell silent is seen to be silent.

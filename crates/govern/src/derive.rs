@@ -1,7 +1,8 @@
-//! From stored events to what evidence is counted of: units with their enrolment, and outcomes as metrics read them.
+//! From stored events to counts: units with their enrolment, outcomes as metrics read them, and what they come to.
 //!
-//! Units merge ([`crate::unit`]) and readings are a set, so the result does not depend on the order in which events
-//! came in: an outcome may arrive before its exposure.
+//! Units merge ([`crate::unit`]), readings are a set, and a unit's part in the counts is a function of the two
+//! ([`crate::contribution`]). So the result does not depend on the order in which events came in: an outcome may arrive
+//! before its exposure.
 
 use std::collections::BTreeMap;
 
@@ -10,15 +11,25 @@ use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection};
 
 use crate::GovernError;
-use crate::metric::{MetricRule, Reading};
+use crate::contribution::{Reading, of_exposure, of_metric};
+use crate::metric::{self, MetricRule, PlanMetric};
 use crate::store::{count, from_sql, to_sql};
+use crate::tally::Changes;
 use crate::unit::{First, Unit};
+use crate::unit_rows::{self, UnitKey, arm_of};
 
-/// Events taken in one step, so that one transaction stays a matter of milliseconds.
-const AT_ONCE: u32 = 2_000;
+/// Events taken in one step, so that the writer is never taken for long.
+const AT_ONCE: u32 = 4_000;
+
+/// An attempt whose counts are kept.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Live {
+    pub(crate) attempt: i64,
+    pub(crate) metrics: Vec<PlanMetric>,
+}
 
 /// Takes the next new exposures into units. Returns how many events it read: 0 when there is no more.
-pub(crate) async fn exposures(connection: &mut SqliteConnection) -> Result<usize, GovernError> {
+pub(crate) async fn exposures(connection: &mut SqliteConnection, live: &[Live]) -> Result<usize, GovernError> {
     let from = cursor(connection, "exposures").await?;
     let rows = sqlx::query(
         "SELECT e.row, e.id, e.arm, e.cohort, e.probability, e.unit, e.at_ms, e.received_ms, a.attempt, s.digest IS NULL AS stray
@@ -36,8 +47,10 @@ pub(crate) async fn exposures(connection: &mut SqliteConnection) -> Result<usize
     for row in &rows {
         strays = strays.saturating_add(u64::from(row.try_get::<bool, _>("stray")?));
     }
-    merge_rows(connection, &rows).await?;
-    count(connection, "strayExposures", strays).await?;
+    merge_rows(connection, &rows, live).await?;
+    if strays > 0 {
+        count(connection, "strayExposures", strays).await?;
+    }
     set_cursor(connection, "exposures", last).await?;
     Ok(rows.len())
 }
@@ -47,23 +60,35 @@ pub(crate) async fn exposures_of_snapshot(
     connection: &mut SqliteConnection,
     snapshot: &[u8; 32],
     flag: &str,
+    live: &Live,
 ) -> Result<(), GovernError> {
-    let upto = cursor(connection, "exposures").await?;
-    let rows = sqlx::query(
-        "SELECT e.row, e.id, e.arm, e.cohort, e.probability, e.unit, e.at_ms, e.received_ms, a.attempt
-         FROM exposures e JOIN attempt_snapshots a ON a.snapshot = e.snapshot AND a.flag = e.flag
-         WHERE e.snapshot = ? AND e.flag = ? AND e.row <= ? AND e.stream = 'production'",
-    )
-    .bind(snapshot.as_slice())
-    .bind(flag)
-    .bind(upto)
-    .fetch_all(&mut *connection)
-    .await?;
-    merge_rows(connection, &rows).await
+    let (mut after, upto) = (0_i64, cursor(connection, "exposures").await?);
+    loop {
+        let rows = sqlx::query(
+            "SELECT e.row, e.id, e.arm, e.cohort, e.probability, e.unit, e.at_ms, e.received_ms, a.attempt
+             FROM exposures e JOIN attempt_snapshots a ON a.snapshot = e.snapshot AND a.flag = e.flag
+             WHERE e.snapshot = ? AND e.flag = ? AND e.row > ? AND e.row <= ? AND e.stream = 'production'
+             ORDER BY e.row LIMIT ?",
+        )
+        .bind(snapshot.as_slice())
+        .bind(flag)
+        .bind(after)
+        .bind(upto)
+        .bind(AT_ONCE)
+        .fetch_all(&mut *connection)
+        .await?;
+        let Some(last) = rows.last() else { return Ok(()) };
+        after = last.try_get("row")?;
+        merge_rows(connection, &rows, std::slice::from_ref(live)).await?;
+    }
 }
 
-async fn merge_rows(connection: &mut SqliteConnection, rows: &[SqliteRow]) -> Result<(), GovernError> {
-    let mut units: BTreeMap<(i64, Vec<u8>), Unit> = BTreeMap::new();
+async fn merge_rows(
+    connection: &mut SqliteConnection,
+    rows: &[SqliteRow],
+    live: &[Live],
+) -> Result<(), GovernError> {
+    let mut seen: BTreeMap<UnitKey, Unit> = BTreeMap::new();
     let mut attempts: BTreeMap<i64, (u64, i64)> = BTreeMap::new();
     for row in rows {
         let arm = arm_of(row.try_get("arm")?);
@@ -77,24 +102,19 @@ async fn merge_rows(connection: &mut SqliteConnection, rows: &[SqliteRow]) -> Re
             cohort: row.try_get("cohort")?,
             probability: row.try_get("probability")?,
         };
-        let unit = units.entry((attempt, row.try_get("unit")?)).or_default();
+        let unit = seen.entry((attempt, row.try_get("unit")?)).or_default();
         *unit = unit.merge(Unit::of(first));
         let (events, last) = attempts.entry(attempt).or_insert((0, 0));
         *events = events.saturating_add(1);
         *last = (*last).max(row.try_get("received_ms")?);
     }
-    for ((attempt, key), unit) in units {
-        let known = sqlx::query("SELECT * FROM units WHERE attempt = ? AND unit = ?")
-            .bind(attempt)
-            .bind(&key)
-            .fetch_optional(&mut *connection)
-            .await?;
-        let unit = match known {
-            Some(row) => unit.merge(read_unit(&row)?),
-            None => unit,
-        };
-        write_unit(connection, attempt, &key, &unit).await?;
+    let before = unit_rows::load(connection, seen.keys()).await?;
+    for (key, unit) in &mut seen {
+        *unit = before.get(key).copied().unwrap_or_default().merge(*unit);
     }
+    seen.retain(|key, unit| before.get(key) != Some(unit));
+    tally_units(connection, &before, &seen, live).await?;
+    unit_rows::store(connection, &seen).await?;
     for (attempt, (events, last)) in attempts {
         sqlx::query(
             "INSERT INTO attempt_exposures (attempt, events, last_ms) VALUES (?, ?, ?) ON CONFLICT (attempt) DO UPDATE
@@ -109,55 +129,32 @@ async fn merge_rows(connection: &mut SqliteConnection, rows: &[SqliteRow]) -> Re
     Ok(())
 }
 
-fn read_unit(row: &SqliteRow) -> Result<Unit, GovernError> {
-    let first = |at: &str, by: &str, arm: &str, cohort: &str, probability: u32| {
-        let Some(at_ms) = row.try_get::<Option<i64>, _>(at)? else { return Ok(None) };
-        Ok::<_, GovernError>(Some(First {
-            at_ms: from_sql(at_ms),
-            by: row.try_get::<Vec<u8>, _>(by)?.try_into().map_err(|_| GovernError::Stored("event id"))?,
-            arm: arm_of(row.try_get(arm)?),
-            cohort: row.try_get(cohort)?,
-            probability,
-        }))
-    };
-    let arms: i64 = row.try_get("arms")?;
-    let probability: Option<u32> = row.try_get("probability")?;
-    Ok(Unit {
-        enrolled: first("enrolled_ms", "enrolled_by", "arm", "cohort", probability.unwrap_or(0))?,
-        plain: first("plain_ms", "plain_by", "plain_arm", "plain_cohort", 0)?,
-        in_treatment: arms & 1 != 0,
-        in_control: arms & 2 != 0,
-        treated: row.try_get("treated")?,
-    })
-}
-
-async fn write_unit(
+/// Units changed, their readings did not.
+async fn tally_units(
     connection: &mut SqliteConnection,
-    attempt: i64,
-    key: &[u8],
-    unit: &Unit,
+    before: &BTreeMap<UnitKey, Unit>,
+    after: &BTreeMap<UnitKey, Unit>,
+    live: &[Live],
 ) -> Result<(), GovernError> {
-    let time = |first: Option<First>| first.map(|first| to_sql(first.at_ms)).transpose();
-    sqlx::query(
-        "INSERT OR REPLACE INTO units (attempt, unit, arms, treated, enrolled_ms, enrolled_by, arm, cohort, probability,
-         plain_ms, plain_by, plain_arm, plain_cohort) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-    )
-    .bind(attempt)
-    .bind(key)
-    .bind(i64::from(unit.in_treatment) | (i64::from(unit.in_control) << 1))
-    .bind(unit.treated)
-    .bind(time(unit.enrolled)?)
-    .bind(unit.enrolled.map(|first| first.by.to_vec()))
-    .bind(unit.enrolled.map(|first| crate::ingest::arm_number(first.arm)))
-    .bind(unit.enrolled.and_then(|first| first.cohort))
-    .bind(unit.enrolled.map(|first| first.probability))
-    .bind(time(unit.plain)?)
-    .bind(unit.plain.map(|first| first.by.to_vec()))
-    .bind(unit.plain.map(|first| crate::ingest::arm_number(first.arm)))
-    .bind(unit.plain.and_then(|first| first.cohort))
-    .execute(connection)
-    .await?;
-    Ok(())
+    let mut changes = Changes::default();
+    for live in live {
+        let mine = || after.iter().filter(|((attempt, _), _)| *attempt == live.attempt);
+        for (key, new) in mine() {
+            let old = before.get(key).map(of_exposure).unwrap_or_default();
+            changes.moved(live.attempt, old, of_exposure(new));
+        }
+        for metric in &live.metrics {
+            let Some(rule) = &metric.rule else { continue };
+            let readings =
+                unit_rows::readings(connection, &rule.digest, mine().map(|((_, unit), _)| unit)).await?;
+            for (key, new) in mine() {
+                let Some(readings) = readings.get(&key.1) else { continue };
+                let part = |unit: &Unit| of_metric(&metric.name, unit, readings, metric.window_ms);
+                changes.moved(live.attempt, before.get(key).map(part).unwrap_or_default(), part(new));
+            }
+        }
+    }
+    changes.store(connection).await
 }
 
 /// Lets a metric read the next outcomes of its event, from the first one on when it is new. Returns how many events
@@ -165,6 +162,7 @@ async fn write_unit(
 pub(crate) async fn outcomes(
     connection: &mut SqliteConnection,
     rule: &MetricRule,
+    live: &[Live],
 ) -> Result<usize, GovernError> {
     let name = format!("metric {}", flagstone_events::to_hex(&rule.digest));
     let from = cursor(connection, &name).await?;
@@ -179,7 +177,7 @@ pub(crate) async fn outcomes(
     .await?;
     let Some(last) = rows.last() else { return Ok(0) };
     let last: i64 = last.try_get("row")?;
-    let (mut read, mut unread, mut last_ms) = (0_u64, 0_u64, 0_i64);
+    let (mut new, mut unread, mut last_ms) = (Vec::new(), 0_u64, 0_i64);
     for row in &rows {
         let text = |column: &str| row.try_get::<String, _>(column);
         let reading = rule.read(
@@ -188,27 +186,23 @@ pub(crate) async fn outcomes(
             &serde_json::from_str(&text("slices")?)?,
         );
         match reading {
-            Reading::Elsewhere => continue,
-            Reading::Unreadable => unread = unread.saturating_add(1),
-            Reading::Read { bad } => {
-                read = read.saturating_add(1);
+            metric::Reading::Elsewhere => {}
+            metric::Reading::Unreadable => unread = unread.saturating_add(1),
+            metric::Reading::Read { bad } => {
                 last_ms = last_ms.max(row.try_get("received_ms")?);
-                sqlx::query("INSERT OR IGNORE INTO readings (metric, unit, at_ms, bad) VALUES (?, ?, ?, ?)")
-                    .bind(rule.digest.as_slice())
-                    .bind(row.try_get::<Vec<u8>, _>("unit")?)
-                    .bind(row.try_get::<i64, _>("at_ms")?)
-                    .bind(bad)
-                    .execute(&mut *connection)
-                    .await?;
+                let unit: Vec<u8> = row.try_get("unit")?;
+                new.push((unit, Reading { at_ms: from_sql(row.try_get("at_ms")?), bad }));
             }
         }
     }
+    tally_readings(connection, rule, &new, live).await?;
+    unit_rows::add_readings(connection, &rule.digest, &new).await?;
     sqlx::query(
         "INSERT INTO metric_reads (metric, read, unread, last_ms) VALUES (?, ?, ?, ?) ON CONFLICT (metric) DO UPDATE
          SET read = read + excluded.read, unread = unread + excluded.unread, last_ms = max(last_ms, excluded.last_ms)",
     )
     .bind(rule.digest.as_slice())
-    .bind(to_sql(read)?)
+    .bind(to_sql(u64::try_from(new.len()).unwrap_or(u64::MAX))?)
     .bind(to_sql(unread)?)
     .bind(last_ms)
     .execute(&mut *connection)
@@ -217,12 +211,36 @@ pub(crate) async fn outcomes(
     Ok(rows.len())
 }
 
-fn arm_of(number: i64) -> Arm {
-    match number {
-        1 => Arm::Treatment,
-        2 => Arm::Control,
-        _ => Arm::None,
+/// Readings came, their units did not change.
+async fn tally_readings(
+    connection: &mut SqliteConnection,
+    rule: &MetricRule,
+    new: &[(Vec<u8>, Reading)],
+    live: &[Live],
+) -> Result<(), GovernError> {
+    let mut fresh: BTreeMap<Vec<u8>, Vec<Reading>> = BTreeMap::new();
+    for (unit, reading) in new {
+        fresh.entry(unit.clone()).or_default().push(*reading);
     }
+    let before = unit_rows::readings(connection, &rule.digest, fresh.keys()).await?;
+    let mut changes = Changes::default();
+    for live in live {
+        let asking = || live.metrics.iter().filter(|metric| metric.rule.as_ref().is_some_and(|own| own.digest == rule.digest));
+        if asking().next().is_none() {
+            continue;
+        }
+        let keys: Vec<UnitKey> = fresh.keys().map(|unit| (live.attempt, unit.clone())).collect();
+        for ((_, key), unit) in unit_rows::load(connection, &keys).await? {
+            let old = before.get(&key).cloned().unwrap_or_default();
+            let mut all = old.clone();
+            all.extend(fresh.get(&key).into_iter().flatten());
+            for metric in asking() {
+                let part = |readings: &[Reading]| of_metric(&metric.name, &unit, readings, metric.window_ms);
+                changes.moved(live.attempt, part(&old), part(&all));
+            }
+        }
+    }
+    changes.store(connection).await
 }
 
 async fn cursor(connection: &mut SqliteConnection, name: &str) -> Result<i64, GovernError> {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use flagstone_events::{Arm, Batch, Body, Event, EventError, Exposure, Outcome};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use sqlx::{Row, SqliteConnection};
+use sqlx::{QueryBuilder, Row, Sqlite, SqliteConnection};
 
 use crate::error::Refusal;
 use crate::ranges::{self, Range};
@@ -69,18 +69,15 @@ async fn store_batch(store: &Store, batch: &Batch, now_ms: u64) -> Result<Accept
     if seen.is_some() {
         answer.duplicates = batch.count;
     } else {
-        for event in &batch.events {
-            let stored = match &event.body {
-                Body::Exposure(exposure) => store_exposure(&mut write, exposure, now_ms).await?,
-                Body::Outcome(outcome) => store_outcome(&mut write, outcome, now_ms).await?,
-            };
-            if stored {
-                answer.accepted = answer.accepted.saturating_add(1);
-                exposures = exposures.saturating_add(u64::from(matches!(event.body, Body::Exposure(_))));
-            } else {
-                answer.duplicates = answer.duplicates.saturating_add(1);
-            }
-        }
+        let of = |event: &'_ Event| match &event.body {
+            Body::Exposure(exposure) => (Some(exposure.clone()), None),
+            Body::Outcome(outcome) => (None, Some(outcome.clone())),
+        };
+        let (new_exposures, new_outcomes): (Vec<_>, Vec<_>) = batch.events.iter().map(of).unzip();
+        exposures = store_exposures(&mut write, new_exposures.into_iter().flatten().collect(), now_ms).await?;
+        let outcomes = store_outcomes(&mut write, new_outcomes.into_iter().flatten().collect(), now_ms).await?;
+        answer.accepted = exposures.saturating_add(outcomes);
+        answer.duplicates = batch.count.saturating_sub(answer.accepted);
         sqlx::query("INSERT INTO batches (id, instance, events, received_ms) VALUES (?, ?, ?, ?)")
             .bind(&batch.id)
             .bind(&batch.instance)
@@ -99,54 +96,66 @@ async fn store_batch(store: &Store, batch: &Batch, now_ms: u64) -> Result<Accept
     Ok(answer)
 }
 
-async fn store_exposure(
+/// Stores those that are new; returns how many they are.
+async fn store_exposures(
     connection: &mut SqliteConnection,
-    exposure: &Exposure,
+    exposures: Vec<Exposure>,
     now_ms: u64,
-) -> Result<bool, GovernError> {
-    let result = sqlx::query(
-        "INSERT INTO exposures (id, stream, flag, variant, arm, stage, cohort, probability, unit, snapshot, reason, at_ms, received_ms)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING",
-    )
-    .bind(exposure.id.as_bytes().as_slice())
-    .bind(exposure.stream.as_str())
-    .bind(&exposure.flag)
-    .bind(&exposure.variant)
-    .bind(arm_number(exposure.arm))
-    .bind(exposure.stage)
-    .bind(exposure.cohort)
-    .bind(exposure.probability)
-    .bind(exposure.unit.as_bytes().as_slice())
-    .bind(exposure.snapshot.digest.as_slice())
-    .bind(&exposure.reason)
-    .bind(to_sql(exposure.at_ms)?)
-    .bind(to_sql(now_ms)?)
-    .execute(connection)
-    .await?;
-    Ok(result.rows_affected() > 0)
+) -> Result<u64, GovernError> {
+    if exposures.is_empty() {
+        return Ok(0);
+    }
+    let now = to_sql(now_ms)?;
+    let mut query: QueryBuilder<Sqlite> = QueryBuilder::new(
+        "INSERT INTO exposures (id, stream, flag, variant, arm, stage, cohort, probability, unit, snapshot, reason, at_ms,
+         received_ms) ",
+    );
+    query.push_values(exposures, |mut row, exposure| {
+        row.push_bind(exposure.id.as_bytes().to_vec())
+            .push_bind(exposure.stream.as_str())
+            .push_bind(exposure.flag)
+            .push_bind(exposure.variant)
+            .push_bind(arm_number(exposure.arm))
+            .push_bind(exposure.stage)
+            .push_bind(exposure.cohort)
+            .push_bind(exposure.probability)
+            .push_bind(exposure.unit.as_bytes().to_vec())
+            .push_bind(exposure.snapshot.digest.to_vec())
+            .push_bind(exposure.reason)
+            .push_bind(i64::try_from(exposure.at_ms).unwrap_or(i64::MAX))
+            .push_bind(now);
+    });
+    query.push(" ON CONFLICT (id) DO NOTHING");
+    Ok(query.build().persistent(false).execute(connection).await?.rows_affected())
 }
 
-async fn store_outcome(
+/// Stores those that are new; returns how many they are.
+async fn store_outcomes(
     connection: &mut SqliteConnection,
-    outcome: &Outcome,
+    outcomes: Vec<Outcome>,
     now_ms: u64,
-) -> Result<bool, GovernError> {
-    let result = sqlx::query(
-        "INSERT INTO outcomes (id, stream, name, unit, measures, booleans, slices, at_ms, received_ms)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING",
-    )
-    .bind(outcome.id.as_bytes().as_slice())
-    .bind(outcome.stream.as_str())
-    .bind(&outcome.name)
-    .bind(outcome.unit.as_bytes().as_slice())
-    .bind(serde_json::to_string(&outcome.measures)?)
-    .bind(serde_json::to_string(&outcome.booleans)?)
-    .bind(serde_json::to_string(&outcome.slices)?)
-    .bind(to_sql(outcome.at_ms)?)
-    .bind(to_sql(now_ms)?)
-    .execute(connection)
-    .await?;
-    Ok(result.rows_affected() > 0)
+) -> Result<u64, GovernError> {
+    if outcomes.is_empty() {
+        return Ok(0);
+    }
+    let now = to_sql(now_ms)?;
+    let text = |map: serde_json::Result<String>| map.unwrap_or_else(|_| "{}".to_owned());
+    let mut query: QueryBuilder<Sqlite> = QueryBuilder::new(
+        "INSERT INTO outcomes (id, stream, name, unit, measures, booleans, slices, at_ms, received_ms) ",
+    );
+    query.push_values(outcomes, |mut row, outcome| {
+        row.push_bind(outcome.id.as_bytes().to_vec())
+            .push_bind(outcome.stream.as_str())
+            .push_bind(outcome.name)
+            .push_bind(outcome.unit.as_bytes().to_vec())
+            .push_bind(text(serde_json::to_string(&outcome.measures)))
+            .push_bind(text(serde_json::to_string(&outcome.booleans)))
+            .push_bind(text(serde_json::to_string(&outcome.slices)))
+            .push_bind(i64::try_from(outcome.at_ms).unwrap_or(i64::MAX))
+            .push_bind(now);
+    });
+    query.push(" ON CONFLICT (id) DO NOTHING");
+    Ok(query.build().persistent(false).execute(connection).await?.rows_affected())
 }
 
 /// Joins the batch's sequence numbers with those received before.

@@ -30,6 +30,7 @@ mod attempts;
 mod canonical;
 mod clock;
 mod config;
+mod contribution;
 mod dashboard;
 mod decision;
 mod definition;
@@ -54,7 +55,9 @@ mod stage;
 mod status;
 mod steer;
 mod store;
+mod tally;
 mod unit;
+mod unit_rows;
 mod words;
 
 pub use attempts::Phase;

@@ -30,3 +30,5 @@ pub const SHORTEST_TOKEN: usize = 16;
 pub const SHOWN_INSTANCES: u32 = 50;
 /// Ledger entries shown in the status.
 pub const SHOWN_ENTRIES: u32 = 30;
+/// SQLite's page cache for each of the five connections, as its pragma says it: 64 MiB.
+pub(crate) const PAGE_CACHE: &str = "-65536";

@@ -21,6 +21,16 @@ pub(crate) struct MetricRule {
     tests: Vec<BadTest>,
 }
 
+/// A metric of a plan: what it is called, how it reads outcomes, how long a unit is followed.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct PlanMetric {
+    pub(crate) name: String,
+    /// None for a mean, which has no bad outcomes to count: it stays without data.
+    pub(crate) rule: Option<MetricRule>,
+    /// Milliseconds after the enrolment within which outcomes count; none: all later ones.
+    pub(crate) window_ms: Option<u64>,
+}
+
 /// What a rule makes of one outcome.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Reading {

@@ -9,9 +9,8 @@ use flagstone_snapshot::Snapshot;
 use serde_json::json;
 
 use crate::canonical::{canonical, sha256};
-use crate::evidence::PlanMetric;
 use crate::limits;
-use crate::metric::MetricRule;
+use crate::metric::{MetricRule, PlanMetric};
 
 /// A flag with a rollout plan, ready to be judged.
 #[derive(Debug, Clone, PartialEq)]
@@ -28,6 +27,8 @@ pub(crate) struct Plan {
     /// What the judge is told; `attempt` is filled in when the attempt is known.
     pub(crate) rules: PlanRules,
     pub(crate) metrics: Vec<PlanMetric>,
+    /// The attempt's row, once it is known.
+    pub(crate) attempt: i64,
     /// Digest of all that makes this attempt what it is. Ceilings, bake times, needed counts and approvals are
     /// left out: they decide how fast to go, not what is compared with what.
     pub(crate) fingerprint: [u8; 32],
@@ -97,6 +98,7 @@ pub(crate) fn plans(
             rules: rules(rollout, plan.ceiling(), staleness),
             fingerprint: fingerprint(&sealed, plan.salt(), flag, rollout, definition, &metrics),
             metrics,
+            attempt: 0,
         });
     }
     Ok(plans)

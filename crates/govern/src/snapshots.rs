@@ -11,11 +11,12 @@ use serde_json::{Value, json};
 use sqlx::{Row, SqliteConnection};
 
 use crate::attempts::{self, Attempt};
+use crate::derive::{self, Live};
 use crate::error::Refusal;
 use crate::ledger::{self, Entry};
 use crate::plan::{Plan, plans};
 use crate::store::{from_sql, to_sql};
-use crate::{GovernConfig, GovernError, definition, derive, limits};
+use crate::{GovernConfig, GovernError, definition, limits};
 
 /// The snapshot that the pulse names, and its plans.
 #[derive(Debug, Clone)]
@@ -277,9 +278,11 @@ async fn bind_attempts(
             None => begin(connection, plan, now_ms).await?,
         };
         plan.rules.attempt = attempt.number;
+        plan.attempt = attempt.id;
         if fresh {
             attempts::bind_snapshot(connection, &attempt, &digest).await?;
-            derive::exposures_of_snapshot(connection, &digest, &plan.flag).await?;
+            let live = Live { attempt: attempt.id, metrics: plan.metrics.clone() };
+            derive::exposures_of_snapshot(connection, &digest, &plan.flag, &live).await?;
         }
     }
     if fresh {

@@ -2,18 +2,19 @@
 
 use std::sync::Arc;
 
-use flagstone_judge::{Judgement, RolloutState};
+use flagstone_judge::{Evidence, Judgement, RolloutState};
 use sqlx::SqliteConnection;
 
 use crate::attempts::{self, Attempt, Phase, Standing};
 use crate::decision::{self, Inputs};
+use crate::derive::{self, Live};
 use crate::evidence::{self, UnitCounts};
 use crate::governor::{Governor, Steering};
 use crate::operator::{self, OperatorHalt};
 use crate::plan::Plan;
 use crate::pulse::Says;
 use crate::snapshots::Current;
-use crate::{GovernError, derive, pulse, stage, status};
+use crate::{GovernError, pulse, stage, status};
 
 /// One plan after a tick, with all that the status shows of it.
 #[derive(Debug, Clone)]
@@ -25,6 +26,9 @@ pub(crate) struct Steered {
     pub(crate) inputs: Inputs,
     pub(crate) judgement: Judgement,
 }
+
+/// A plan, its attempt, and what was counted for it.
+type Counted = (Plan, Attempt, Evidence, UnitCounts);
 
 impl Governor {
     /// Does everything once. What the store cannot take is tried again at the next tick; until then the last pulse runs
@@ -38,6 +42,8 @@ impl Governor {
     pub(crate) async fn tick_locked(&self, steering: &mut Steering) -> Result<(), GovernError> {
         let now_ms = self.now_ms();
         self.take_in(steering.current.as_ref()).await?;
+        // Counting reads a lot; it is done beside the writer, so that reporters need not wait for it.
+        let counted = self.count(steering.current.as_ref(), now_ms).await?;
         let mut write = self.store.write().await?;
         let last = pulse::last(&mut write).await?;
         let expired = last.as_ref().map(|last| last.expires.saturating_mul(1_000));
@@ -48,10 +54,8 @@ impl Governor {
         let mut steered = Vec::new();
         let mut published = None;
         if let Some(current) = &steering.current {
-            for plan in &current.plans {
-                if let Some(one) = self.steer(&mut write, plan, now_ms).await? {
-                    steered.push(one);
-                }
+            for (plan, attempt, evidence, units) in counted {
+                steered.push(self.steer(&mut write, plan, attempt, (evidence, units), now_ms).await?);
             }
             let says = says(current, &steered, operator::halted_flags(&mut write).await?);
             published = pulse::renew(&mut write, &self.config, &says, now_ms).await?;
@@ -69,17 +73,19 @@ impl Governor {
         Ok(())
     }
 
-    /// Derives units and readings from the events that came since the last time, a little at a time.
+    /// Derives units, readings and counts from the events that came since the last time, a little at a time.
     async fn take_in(&self, current: Option<&Current>) -> Result<(), GovernError> {
+        let plans = current.map(|current| current.plans.as_slice()).unwrap_or_default();
+        let live: Vec<Live> =
+            plans.iter().map(|plan| Live { attempt: plan.attempt, metrics: plan.metrics.clone() }).collect();
         loop {
             let mut write = self.store.write().await?;
-            let read = derive::exposures(&mut write).await?;
+            let read = derive::exposures(&mut write, &live).await?;
             write.commit().await?;
             if read == 0 {
                 break;
             }
         }
-        let plans = current.map(|current| current.plans.as_slice()).unwrap_or_default();
         let mut done: Vec<[u8; 32]> = Vec::new();
         for rule in plans.iter().flat_map(|plan| &plan.metrics).filter_map(|metric| metric.rule.as_ref()) {
             if done.contains(&rule.digest) {
@@ -88,7 +94,7 @@ impl Governor {
             done.push(rule.digest);
             loop {
                 let mut write = self.store.write().await?;
-                let read = derive::outcomes(&mut write, rule).await?;
+                let read = derive::outcomes(&mut write, rule, &live).await?;
                 write.commit().await?;
                 if read == 0 {
                     break;
@@ -98,16 +104,28 @@ impl Governor {
         Ok(())
     }
 
+    /// Each plan with its attempt and its evidence.
+    async fn count(&self, current: Option<&Current>, now_ms: u64) -> Result<Vec<Counted>, GovernError> {
+        let mut read = self.store.read().await?;
+        let mut counted = Vec::new();
+        for plan in current.map(|current| current.plans.as_slice()).unwrap_or_default() {
+            let Some(attempt) = attempts::latest(&mut read, &plan.flag).await? else { continue };
+            let (evidence, units) = evidence::gather(&mut read, &attempt, &plan.metrics, now_ms).await?;
+            counted.push((plan.clone(), attempt, evidence, units));
+        }
+        Ok(counted)
+    }
+
     /// Judges one plan and moves its attempt.
     async fn steer(
         &self,
         connection: &mut SqliteConnection,
-        plan: &Plan,
+        plan: Plan,
+        mut attempt: Attempt,
+        (evidence, units): (Evidence, UnitCounts),
         now_ms: u64,
-    ) -> Result<Option<Steered>, GovernError> {
-        let Some(mut attempt) = attempts::latest(connection, &plan.flag).await? else { return Ok(None) };
+    ) -> Result<Steered, GovernError> {
         let halt = operator::halt_of(connection, &plan.flag).await?;
-        let (evidence, units) = evidence::gather(connection, &attempt, &plan.metrics, now_ms).await?;
         let inputs = |standing: &Standing| Inputs {
             rules: plan.rules.clone(),
             state: RolloutState {
@@ -145,7 +163,7 @@ impl Governor {
         attempt.standing = next;
         let inputs = inputs(&attempt.standing);
         let judgement = inputs.judge();
-        Ok(Some(Steered { plan: plan.clone(), attempt, halt, units, inputs, judgement }))
+        Ok(Steered { plan, attempt, halt, units, inputs, judgement })
     }
 }
 

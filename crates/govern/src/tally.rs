@@ -1,0 +1,85 @@
+//! The counts of an attempt, kept in step with its units by differences: what a unit added before is taken away, what it
+//! adds now is put in.
+
+use std::collections::BTreeMap;
+
+use sqlx::{QueryBuilder, Row, Sqlite, SqliteConnection};
+
+use crate::GovernError;
+use crate::contribution::{Part, Place};
+use crate::store::from_sql;
+
+/// Changes to be made, by attempt and place: units and bad units.
+#[derive(Debug, Default)]
+pub(crate) struct Changes(BTreeMap<(i64, Place), (i64, i64)>);
+
+impl Changes {
+    /// A unit's parts change from `old` to `new`.
+    pub(crate) fn moved(&mut self, attempt: i64, old: Vec<Part>, new: Vec<Part>) {
+        let signed = old.into_iter().map(|part| (part, -1)).chain(new.into_iter().map(|part| (part, 1)));
+        for ((place, bad), sign) in signed {
+            let (units, bads) = self.0.entry((attempt, place)).or_insert((0, 0));
+            *units += sign;
+            *bads += if bad { sign } else { 0 };
+        }
+    }
+
+    /// Writes the changes.
+    pub(crate) async fn store(self, connection: &mut SqliteConnection) -> Result<(), GovernError> {
+        let changed: Vec<_> = self.0.into_iter().filter(|(_, change)| *change != (0, 0)).collect();
+        for some in changed.chunks(1_000) {
+            let mut query: QueryBuilder<Sqlite> =
+                QueryBuilder::new("INSERT INTO tallies (attempt, kind, name, cohort, probability, arm, units, bad) ");
+            query.push_values(some, |mut row, ((attempt, place), (units, bad))| {
+                row.push_bind(attempt)
+                    .push_bind(place.kind)
+                    .push_bind(place.name.as_str())
+                    .push_bind(place.cohort)
+                    .push_bind(place.probability)
+                    .push_bind(place.arm)
+                    .push_bind(units)
+                    .push_bind(bad);
+            });
+            query.push(
+                " ON CONFLICT (attempt, kind, name, cohort, probability, arm)
+                 DO UPDATE SET units = units + excluded.units, bad = bad + excluded.bad",
+            );
+            query.build().persistent(false).execute(&mut *connection).await?;
+        }
+        Ok(())
+    }
+}
+
+/// One count.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Count {
+    pub(crate) place: Place,
+    pub(crate) units: u64,
+    pub(crate) bad: u64,
+}
+
+/// All counts of an attempt, in order.
+pub(crate) async fn load(connection: &mut SqliteConnection, attempt: i64) -> Result<Vec<Count>, GovernError> {
+    let rows = sqlx::query(
+        "SELECT kind, name, cohort, probability, arm, units, bad FROM tallies WHERE attempt = ? AND units <> 0
+         ORDER BY kind, name, cohort, probability, arm",
+    )
+    .bind(attempt)
+    .fetch_all(connection)
+    .await?;
+    rows.iter()
+        .map(|row| {
+            Ok(Count {
+                place: Place {
+                    kind: row.try_get("kind")?,
+                    name: row.try_get("name")?,
+                    cohort: row.try_get("cohort")?,
+                    probability: row.try_get("probability")?,
+                    arm: row.try_get("arm")?,
+                },
+                units: from_sql(row.try_get("units")?),
+                bad: from_sql(row.try_get("bad")?),
+            })
+        })
+        .collect()
+}
