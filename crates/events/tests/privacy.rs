@@ -1,4 +1,5 @@
 //! Pseudonyms and secrets: what leaves the process says nothing about the unit.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // helpers of tests
 
 use flagstone_events::{EventId, Pepper, Pseudonym, SnapshotId, Stream, UnitKey};
 

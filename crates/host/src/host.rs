@@ -320,6 +320,15 @@ impl Host {
     }
 }
 
+impl Drop for Host {
+    /// Without [`Host::shutdown`] nothing more is delivered, but what was recorded is in the spool for the next start.
+    fn drop(&mut self) {
+        for task in self.tasks.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
+            task.abort();
+        }
+    }
+}
+
 impl std::fmt::Debug for Host {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Host")

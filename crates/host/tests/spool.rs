@@ -1,4 +1,5 @@
 //! The spool: whatever happens to its files or its process, every event is delivered or counted.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // helpers of tests
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -1,4 +1,5 @@
 //! The last-known-good store: the old state or the new one, never anything between.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // helpers of tests
 
 mod common;
 

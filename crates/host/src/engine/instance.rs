@@ -78,6 +78,10 @@ impl Instance {
     /// # Errors
     /// [`CallError::Refused`] with the engine's reason.
     pub fn open(engine: &Engine, opening: &Opening<'_>) -> Result<Self, CallError> {
+        Self::open_within(limits::OPEN_TICKS, engine, opening)
+    }
+
+    fn open_within(ticks: u32, engine: &Engine, opening: &Opening<'_>) -> Result<Self, CallError> {
         let limits = StoreLimitsBuilder::new()
             .memory_size(limits::MEMORY_BYTES)
             .instances(limits::CORE_INSTANCES)
@@ -97,7 +101,7 @@ impl Instance {
                 None => Err(wasmtime::Error::msg("it ran longer than it may")),
             }
         });
-        give_time(&mut store, limits::OPEN_TICKS);
+        give_time(&mut store, ticks);
         let flags = engine.ready.instantiate(&mut store).map_err(trap)?;
         let policy = evaluator::Policy {
             audience: opening.audience.to_owned(),
@@ -143,17 +147,7 @@ impl Instance {
     /// # Errors
     /// [`CallError::Trap`]; everything else that can be wrong is in the decision.
     pub fn decide(&mut self, context: &str, flag: &str, now: u64) -> Result<(Decision, String), CallError> {
-        self.decide_within(limits::EVALUATION_TICKS, context, flag, now)
-    }
-
-    fn decide_within(
-        &mut self,
-        ticks: u32,
-        context: &str,
-        flag: &str,
-        now: u64,
-    ) -> Result<(Decision, String), CallError> {
-        give_time(&mut self.store, ticks);
+        give_time(&mut self.store, limits::EVALUATION_TICKS);
         let answer =
             self.flags.flagstone_flags_evaluator().call_decision(&mut self.store, context, flag, now);
         let text = answer.map_err(trap)?;

@@ -178,10 +178,8 @@ impl Gate for Live {
     fn swap(&self, candidate: &Candidate, pulse: Option<&[u8]>, now: u64) -> Result<(), String> {
         let mut instance = self.open(candidate).map_err(|error| error.to_string())?;
         let flags = instance.probe(candidate.mark, now).map_err(|error| error.to_string())?;
-        if let Some(note) = pulse {
-            if let Err(CallError::Trap(cause)) = instance.pulse(note, now) {
-                return Err(cause);
-            }
+        if let Some(Err(CallError::Trap(cause))) = pulse.map(|note| instance.pulse(note, now)) {
+            return Err(cause);
         }
         let loaded =
             loaded_with(candidate.clone(), flags, instance, pulse.map(<[u8]>::to_vec).into_iter().collect());

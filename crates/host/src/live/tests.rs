@@ -1,5 +1,7 @@
 //! Swaps, traps and reverts with the real component.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // helpers of tests
+
 use super::*;
 use crate::testing::{AUDIENCE, ENVIRONMENT, NOW, World, engine, mark, payload};
 

@@ -150,7 +150,8 @@ impl Reporter {
     }
 
     async fn deliver(&self) -> std::io::Result<Round> {
-        let taken = self.lock().take(self.config.batch_events, limits::BATCH_BYTES)?;
+        let wanted = self.config.batch_events;
+        let taken = self.with_spool(move |spool| spool.take(wanted, limits::BATCH_BYTES)).await?;
         let Some((first, last)) = taken.first().zip(taken.last()).map(|(first, last)| (first.0, last.0))
         else {
             return Ok(Round::Empty);
@@ -162,13 +163,13 @@ impl Reporter {
                 // What we wrote ourselves and cannot read again (another version of this program): no use in trying again.
                 tracing::error!(%problem, first, last, "events in the spool do not make a batch; given up");
                 self.counts.failed(&problem);
-                self.lock().set_aside(events, last)?;
+                self.with_spool(move |spool| spool.set_aside(events, last)).await?;
                 return Ok(Round::Done);
             }
         };
         match send(&self.client, &self.config.url, text.clone()).await {
             Answer::Accepted { duplicates } => {
-                self.lock().acknowledge(&batch.id, last)?;
+                self.with_spool(move |spool| spool.acknowledge(&batch.id, last)).await?;
                 self.counts.delivered.fetch_add(events, Ordering::Relaxed);
                 self.counts.duplicates.fetch_add(duplicates, Ordering::Relaxed);
                 self.counts.batches.fetch_add(1, Ordering::Relaxed);
@@ -185,7 +186,7 @@ impl Reporter {
                 tracing::error!(%problem, id = batch.id, events, "the receiver refused a batch for good; set aside");
                 self.counts.failed(&problem);
                 self.keep_poison(&batch.id, &text)?;
-                self.lock().set_aside(events, last)?;
+                self.with_spool(move |spool| spool.set_aside(events, last)).await?;
                 Ok(Round::Done)
             }
         }
@@ -219,6 +220,18 @@ impl Reporter {
         kept.sort();
         let surplus = kept.len().saturating_sub(limits::POISON_FILES);
         kept.into_iter().take(surplus).try_for_each(|(_, path)| std::fs::remove_file(path))
+    }
+
+    /// Runs where waiting for the disk holds nobody up.
+    async fn with_spool<T: Send + 'static>(
+        &self,
+        run: impl FnOnce(&mut Spool) -> std::io::Result<T> + Send + 'static,
+    ) -> std::io::Result<T> {
+        let spool = Arc::clone(&self.spool);
+        let ran = tokio::task::spawn_blocking(move || {
+            run(&mut spool.lock().unwrap_or_else(PoisonError::into_inner))
+        });
+        ran.await.map_err(std::io::Error::other)?
     }
 
     fn lock(&self) -> MutexGuard<'_, Spool> {

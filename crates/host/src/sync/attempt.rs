@@ -28,10 +28,9 @@ impl Syncer {
         }
         let Some(note) = self.keeper.kept().pulse.clone() else { return };
         // An expired pulse is the ordinary case after a long pause; plans stay closed until the next one.
-        if let Ok(pulse) = self.keeper.check_pulse(&note, now) {
-            if let Err(error) = self.apply(&note, &pulse).await {
-                self.damaged(error.message);
-            }
+        let Ok(pulse) = self.keeper.check_pulse(&note, now) else { return };
+        if let Err(error) = self.apply(&note, &pulse).await {
+            self.damaged(error.message);
         }
     }
 

@@ -1,5 +1,7 @@
 //! Sync against a control plane that can be told to misbehave, with a gate that only writes down what it is given.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // helpers of tests
+
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 

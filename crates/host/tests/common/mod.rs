@@ -1,5 +1,6 @@
 //! A small world for tests: keys, what they sign, and a control plane that can be told to misbehave.
 #![allow(dead_code, missing_docs, unreachable_pub)] // every test takes what it needs of it
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
