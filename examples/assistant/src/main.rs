@@ -63,7 +63,8 @@ enum Command {
                             --headless --kill-control-plane-at 30\n  assistant demo --model-url http://127.0.0.1:11434/v1 \
                             --model-name llama3.2 --rate 2\n\nExit code: 0 when the better candidate reached everyone, the \
                             worse one was halted before a quarter of the people had it and every exposure is accounted \
-                            for; 1 when not; 2 when something broke."
+                            for (stopped by hand: when the sums are right); 1 \
+                            when not; 2 when something broke."
     )]
     Demo(DemoArguments),
     /// The control plane of a demonstration, in a process of its own.
@@ -200,7 +201,7 @@ async fn run_demo(arguments: DemoArguments) -> Result<ExitCode> {
     if arguments.json {
         println!("{}", serde_json::to_string(&summary)?);
     }
-    Ok(if summary.passed { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if summary.is_good() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 async fn serve(listen: SocketAddr) -> Result<()> {

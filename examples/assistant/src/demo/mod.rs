@@ -9,10 +9,12 @@ pub mod driver;
 pub mod edition;
 pub mod keys;
 pub mod operator;
+mod parts;
 pub mod plane;
 pub mod report;
 mod run;
 pub mod screen;
+pub mod summary;
 pub mod tally;
 pub mod view;
 

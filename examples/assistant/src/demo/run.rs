@@ -7,18 +7,18 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context as _, Result};
-use flagstone_events::Pepper;
 use flagstone_govern::Govern;
-use flagstone_host::{Host, HostConfig, HostStatus};
+use flagstone_host::{Host, HostStatus};
 use tokio::sync::watch;
 
-use super::driver::{Driver, Known};
-use super::edition::DEFINITION;
-use super::keys::{AUDIENCE, ENVIRONMENT, Keys};
-use super::operator::{Operator, behaviours};
+use super::driver::Driver;
+use super::keys::Keys;
+use super::operator::Operator;
+use super::parts::{asked_to_stop, free_port, known, probe, start_host};
 use super::plane::{DATABASE, Plane};
-use super::report::{self, Interruption, Ledger, Requests, Summary};
+use super::report;
 use super::screen::{self, Screen};
+use super::summary::{Interruption, Ledger, Published, Requests, Summary};
 use super::view::Status;
 use crate::client::{Client, Endpoint};
 use crate::model::Model;
@@ -129,6 +129,9 @@ impl Demo {
                 Endpoint { url: format!("http://{bound}/v1"), ..Endpoint::default() }
             }
         };
+        let patience = Duration::from_secs(if options.model.is_some() { 120 } else { 10 });
+        let client = Client::new(endpoint.clone(), patience)?;
+        probe(&client).await?;
         screen.event(&format!("the model answers at {}/chat/completions", endpoint.url));
         let http =
             reqwest::Client::builder().timeout(Duration::from_secs(10)).build().context("no HTTP client")?;
@@ -139,8 +142,6 @@ impl Demo {
         operator.publish_first(now()).await?;
         screen.event(&format!("dashboard: {}/", plane.address()));
         let host = Arc::new(start_host(&plane, &keys, folder).await?);
-        let patience = Duration::from_secs(if options.model.is_some() { 120 } else { 10 });
-        let client = Client::new(endpoint, patience)?;
         let driver = Arc::new(Driver::new(Arc::clone(&host), parts, client, traffic, known()?));
         let (stop, stopped) = watch::channel(false);
         let traffic = tokio::spawn(Arc::clone(&driver).run(options.rate, stopped));
@@ -169,11 +170,12 @@ impl Demo {
     async fn steer(&mut self) -> Result<()> {
         let mut settled: Option<Instant> = None;
         let mut heard = Instant::now();
+        let mut stop = std::pin::pin!(asked_to_stop());
         let mut phases: BTreeMap<String, String> = BTreeMap::new();
         loop {
             tokio::select! {
                 () = tokio::time::sleep(LOOK) => {}
-                _ = tokio::signal::ctrl_c() => {
+                () = &mut stop => {
                     self.screen.event("stopping");
                     return self.bring_back().await;
                 }
@@ -279,8 +281,9 @@ impl Demo {
     fn traffic_line(&self) -> String {
         let events = self.host.status().events;
         let tally = self.driver.tally();
+        let failed = if tally.failed > 0 { format!(" ({} failed)", tally.failed) } else { String::new() };
         format!(
-            "{} requests, {} exposures given, {} events waiting, half of the answers within {:.0} ms",
+            "{} requests{failed}, {} exposures given, {} events waiting, half of the answers within {:.0} ms",
             tally.requests,
             tally.exposures,
             events.pending,
@@ -316,12 +319,13 @@ impl Demo {
         };
         let cut = self.interruption.as_ref();
         let checks = report::checks(&candidates, &exposures, &events, &ledger, cut, &requests);
-        let published = |release: &super::operator::Release| report::Published {
+        let published = |release: &super::operator::Release| Published {
             sequence: release.sequence,
             digest: release.digest.clone(),
             reason: release.reason.clone(),
         };
         Ok(Summary {
+            headless: self.options.headless,
             passed: checks.values().all(|held| *held),
             checks,
             seed: self.options.seed,
@@ -364,43 +368,4 @@ impl Demo {
         }
         self.host.shutdown(DELIVERY).await
     }
-}
-
-async fn start_host(plane: &Plane, keys: &Keys, folder: &Path) -> Result<Host> {
-    let mut secret = [0; 32];
-    getrandom::fill(&mut secret).context("the machine gives no randomness")?;
-    let pepper = Pepper::from_bytes(secret);
-    let folder = folder.join("edge");
-    let mut config =
-        HostConfig::new(plane.address(), keys.trust.clone(), AUDIENCE, ENVIRONMENT, folder, pepper);
-    config.poll = Duration::from_millis(500);
-    config.backoff_first = Duration::from_millis(250);
-    config.linger = Duration::from_millis(250);
-    config.init_timeout = Duration::from_secs(10);
-    Host::start(config).await.context("the host does not start")
-}
-
-/// What each surface falls back to, and its candidate's name, from the definition itself.
-fn known() -> Result<BTreeMap<Surface, Known>> {
-    let all = behaviours(DEFINITION)?;
-    let mut known = BTreeMap::new();
-    for surface in Surface::ALL {
-        let of = |position: usize| {
-            let mut variants = all.iter().filter(|(flag, _, _)| flag == surface.flag());
-            variants.nth(position).with_context(|| format!("`{}` has too few variants", surface.flag()))
-        };
-        let (_, _, fallback) = of(0)?;
-        let (_, candidate, _) = of(1)?;
-        known.insert(surface, Known { fallback: fallback.clone(), candidate: candidate.clone() });
-    }
-    Ok(known)
-}
-
-/// The port asked for, or one that is free now. It stays the control plane's own across its restarts.
-fn free_port(asked: Option<u16>) -> Result<u16> {
-    if let Some(port) = asked {
-        return Ok(port);
-    }
-    let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("no free port")?;
-    Ok(listener.local_addr().context("no free port")?.port())
 }

@@ -146,3 +146,18 @@ impl Tally {
         0.0
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Tally;
+
+    #[test]
+    fn latencies_are_read_to_a_factor_of_two() {
+        let mut tally = Tally::default();
+        assert_eq!(tally.latency_ms(0.5), 0.0);
+        tally.latency[10] = 90; // 1.024 to 2.048 ms
+        tally.latency[16] = 10; // 65 to 131 ms
+        assert!((tally.latency_ms(0.5) - 2.048).abs() < 1e-9);
+        assert!((tally.latency_ms(0.95) - 131.072).abs() < 1e-9);
+    }
+}
