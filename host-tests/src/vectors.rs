@@ -5,12 +5,19 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Result, bail};
-use flagstone_compile::{Options, Source, compile};
+use anyhow::{Context as _, Result, anyhow, bail};
 use flagstone_evaluate::{Context, Control, decide_key, decision_json};
-use flagstone_snapshot::{Snapshot, encode};
+use flagstone_seal::{Mark, OpenPolicy, open};
+use flagstone_snapshot::Snapshot;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
+
+use crate::fixture::{self, AUDIENCE, ENVIRONMENT, World};
+
+/// The time around which the vectors are, unix seconds: everything is issued then.
+pub const ISSUED: u64 = 1_800_000_000;
+/// How long a pulse of the fixtures lives, seconds.
+pub const LEASE: u64 = 300;
 
 /// One file of vectors.
 #[derive(Debug, Deserialize)]
@@ -50,7 +57,7 @@ pub struct Pulse {
     pub stages: BTreeMap<String, u8>,
     /// Halted flags.
     pub halts: Vec<String>,
-    /// End of the lease, unix seconds; the pulse is issued five minutes before.
+    /// End of the lease, unix seconds; the pulse is issued [`LEASE`] before.
     pub expires: u64,
 }
 
@@ -89,19 +96,59 @@ impl Vectors {
     /// # Errors
     /// What the compiler says of it.
     pub fn snapshot(&self) -> Result<Vec<u8>> {
-        snapshot(self.definition.get())
+        fixture::snapshot("vectors.json", self.definition.get())
+    }
+
+    /// The different pulses of the cases, in order of their first use.
+    #[must_use]
+    pub fn pulses(&self) -> Vec<&Pulse> {
+        let mut pulses = Vec::new();
+        for pulse in self.cases.iter().filter_map(|case| case.pulse.as_ref()) {
+            if !pulses.contains(&pulse) {
+                pulses.push(pulse);
+            }
+        }
+        pulses
     }
 }
 
-/// Compiles a definition strictly, for its own environment, and lays it out.
+/// A sealed snapshot with the trust root that opens it, and the identity that opening it gives.
+pub struct Sealed {
+    /// The trust note.
+    pub trust: Vec<u8>,
+    /// The sealed file.
+    pub file: Vec<u8>,
+    mark: Mark,
+}
+
+/// Seals a payload with the test keys at [`ISSUED`].
 ///
 /// # Errors
-/// What the compiler says of it.
-pub fn snapshot(definition: &str) -> Result<Vec<u8>> {
-    let source = Source::new("definition", definition);
-    let outcome = compile(&source, &Options { strict: true, ..Options::default() });
-    let Some(draft) = outcome.draft else { bail!("{}", outcome.diagnostics.render(&source, false)) };
-    Ok(encode(&draft)?)
+/// What sealing refuses.
+pub fn seal(payload: &[u8]) -> Result<Sealed> {
+    let world = World::new(ISSUED)?;
+    let file = world.seal(payload, 1)?;
+    let policy = OpenPolicy {
+        audience: AUDIENCE,
+        environment: ENVIRONMENT,
+        now: ISSUED,
+        mark: None,
+        max_payload: flagstone_seal::limits::BROWSER_PAYLOAD_BYTES,
+    };
+    let mark = open(&file, &world.pinned()?, &policy).map_err(|error| anyhow!("{error}"))?.mark;
+    Ok(Sealed { trust: world.trust, file, mark })
+}
+
+impl Sealed {
+    /// Signs a pulse for this snapshot.
+    ///
+    /// # Errors
+    /// When it cannot be signed.
+    pub fn pulse(&self, pulse: &Pulse, number: u64) -> Result<Vec<u8>> {
+        let stages: Vec<_> = pulse.stages.iter().map(|(flag, stage)| (flag.as_str(), *stage)).collect();
+        let halts: Vec<_> = pulse.halts.iter().map(String::as_str).collect();
+        World::new(pulse.expires - LEASE)?.pulse(number, self.mark, &stages, &halts)
+    }
 }
 
 impl Case {

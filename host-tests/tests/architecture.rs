@@ -98,15 +98,21 @@ fn the_guests_and_the_engine_use_no_standard_library_and_no_clock() {
     }
 }
 
+/// Neither blank nor a comment.
+fn is_code(line: &str) -> bool {
+    let line = line.trim();
+    !line.is_empty() && !line.starts_with("//")
+}
+
 #[test]
 fn the_faces_are_thin() {
     for name in ["component", "browser"] {
         let lines: usize = sources(&root().join(format!("crates/{name}/src")))
             .iter()
             .filter(|(path, _)| path.extension().is_some_and(|extension| extension == "rs"))
-            .map(|(_, text)| text.lines().count())
+            .map(|(_, text)| text.lines().filter(|line| is_code(line)).count())
             .sum();
-        assert!(lines <= 300, "crates/{name}/src has {lines} lines; a face is conversions only");
+        assert!(lines <= 300, "crates/{name}/src has {lines} lines of code; a face is conversions only");
     }
 }
 

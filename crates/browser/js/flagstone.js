@@ -11,9 +11,9 @@ const ARMS = [undefined, "treatment", "control"];
 const NO_FLAG = 0xffffffff;
 const seconds = () => Date.now() / 1000;
 
-/** Loads the engine once per page. `module`: a URL, Response, bytes or WebAssembly.Module; default beside this file. */
-export async function load(module) {
-  await initialise(module === undefined ? undefined : { module_or_path: module });
+/** Loads the engine, once. `module`: a URL, Response, bytes or WebAssembly.Module; by default fetched from beside this file. */
+export async function load(module = new URL("flagstone_bg.wasm", import.meta.url)) {
+  await initialise({ module_or_path: module });
 }
 
 /** One opened snapshot. For a newer one make a new Flagstone, then `free()` the old one and its contexts. */

@@ -26,17 +26,17 @@ mod bindings {
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
-use bindings::exports::flagstone::flags::cohorts::{self, Assignment};
 use bindings::exports::flagstone::flags::evaluator::{
-    self, Fault, FlagInfo, Kind, Policy, PulseInfo, SnapshotInfo,
+    Fault, FlagInfo, Kind, Policy, PulseInfo, SnapshotInfo,
 };
+use bindings::exports::flagstone::flags::{cohorts, evaluator};
 use flagstone_evaluate::{
     Arm, Context, ContextError, Control, Decision, Detail, ErrorCode, NO_FLAG, Reason, decide, decide_key,
     decision_json, explain_json,
 };
 use flagstone_seal::limits::SERVER_PAYLOAD_BYTES;
 use flagstone_seal::{Mark, OpenPolicy, Opened, PulsePolicy, PulseStatement, SealError, TrustRoot};
-use flagstone_snapshot::{FlagKind, LoadError, Snapshot};
+use flagstone_snapshot::{FlagKind, Snapshot};
 use slots::Slots;
 use spin::Mutex;
 
@@ -52,6 +52,12 @@ struct Engine {
     contexts: Slots<Context>,
 }
 
+impl Engine {
+    fn decide(&self, context: &Context, flag: u32, now: u64) -> Decision {
+        decide(&self.snapshot, &self.control, context, flag, now)
+    }
+}
+
 static ENGINE: Mutex<Option<Engine>> = Mutex::new(None);
 
 /// Runs with the open engine, none before `open`. One thread, no imports: nothing can hold the lock twice.
@@ -65,25 +71,19 @@ struct Component;
 impl evaluator::Guest for Component {
     fn open(trust: String, file: Vec<u8>, policy: Policy) -> Result<SnapshotInfo, Fault> {
         if with(|_| ()).is_some() {
-            return Err(fault(
-                "already-open",
-                "this instance holds a snapshot\nhint: open another in a new instance",
-            ));
+            return Err(fault("already-open", "a snapshot is open\nhint: open another in a new instance"));
         }
-        let trust = TrustRoot::pin(trust.as_bytes(), policy.now)?;
+        let trust = TrustRoot::pin(trust.as_bytes(), policy.now).map_err(sealed)?;
         let (audience, environment) = (policy.audience, policy.environment);
         let mark = policy.mark.map(mark_in).transpose()?;
-        let asked = OpenPolicy {
-            audience: &audience,
-            environment: &environment,
-            now: policy.now,
-            mark,
-            max_payload: SERVER_PAYLOAD_BYTES,
-        };
-        let Opened { statement, payload, mark, signers, .. } = flagstone_seal::open(&file, &trust, &asked)?;
+        let (now, max_payload) = (policy.now, SERVER_PAYLOAD_BYTES);
+        let asked = OpenPolicy { audience: &audience, environment: &environment, now, mark, max_payload };
+        let Opened { statement, payload, mark, signers, .. } =
+            flagstone_seal::open(&file, &trust, &asked).map_err(sealed)?;
         let length = payload.len();
         let file: &'static [u8] = file.leak(); // the payload ends the file and lives as long as the instance
-        let snapshot = Snapshot::load(file.get(file.len() - length..).unwrap_or_default())?;
+        let payload = file.get(file.len() - length..).unwrap_or_default();
+        let snapshot = Snapshot::load(payload).map_err(|error| fault(error.code(), &error.to_string()))?;
         let info = SnapshotInfo {
             mark: mark_out(mark),
             flag_set: snapshot.flag_set().into(),
@@ -103,15 +103,11 @@ impl evaluator::Guest for Component {
         with(|engine| {
             let (audience, environment) = (engine.audience.as_str(), engine.environment.as_str());
             let policy = PulsePolicy { audience, environment, now, last_number: engine.pulse };
-            let pulse = flagstone_seal::open_pulse(&note, &engine.trust, &policy)?;
+            let pulse = flagstone_seal::open_pulse(&note, &engine.trust, &policy).map_err(sealed)?;
             engine.control = controlled(engine, &pulse);
             engine.pulse = Some(pulse.number);
-            Ok(PulseInfo {
-                number: pulse.number,
-                issued: pulse.issued,
-                expires: pulse.expires,
-                snapshot: mark_out(pulse.snapshot),
-            })
+            let PulseStatement { number, issued, expires, snapshot, .. } = pulse;
+            Ok(PulseInfo { number, issued, expires, snapshot: mark_out(snapshot) })
         })
         .unwrap_or_else(not_open)
     }
@@ -136,12 +132,9 @@ impl evaluator::Guest for Component {
     }
 
     fn attributes() -> Vec<String> {
+        let path = |snapshot: Snapshot<'_>, index| snapshot.attribute(index).map(Into::into);
         let paths = |engine: &mut Engine| {
-            let snapshot = engine.snapshot;
-            (0..snapshot.attribute_count())
-                .filter_map(|index| snapshot.attribute(index))
-                .map(Into::into)
-                .collect()
+            (0..engine.snapshot.attribute_count()).filter_map(|index| path(engine.snapshot, index)).collect()
         };
         with(paths).unwrap_or_default()
     }
@@ -159,15 +152,14 @@ impl evaluator::Guest for Component {
     }
 
     fn evaluate(context: u32, flag: u32, now: u64) -> u64 {
-        decide_handle(context, flag, now).pack()
+        decided(context, flag, now).pack()
     }
 
     fn evaluate_all(context: u32, now: u64) -> Vec<u8> {
         let all = |engine: &mut Engine| {
             let context = engine.contexts.get(context)?;
-            let one =
-                |flag| decide(&engine.snapshot, &engine.control, context, flag, now).pack().to_le_bytes();
-            Some((0..engine.snapshot.flag_count()).flat_map(one).collect())
+            let flags = 0..engine.snapshot.flag_count();
+            Some(flags.flat_map(|flag| engine.decide(context, flag, now).pack().to_le_bytes()).collect())
         };
         with(all).flatten().unwrap_or_default()
     }
@@ -189,16 +181,16 @@ impl evaluator::Guest for Component {
 }
 
 impl cohorts::Guest for Component {
-    fn assign(context: u32, flag: u32, now: u64) -> Option<Assignment> {
+    fn assign(context: u32, flag: u32, now: u64) -> Option<cohorts::Assignment> {
         with(|engine| engine.snapshot.flag(flag)?.plan().map(|_| ())).flatten()?;
-        let decision = decide_handle(context, flag, now);
+        let decision = decided(context, flag, now);
         let arm = match decision.arm {
             Arm::None => cohorts::Arm::None,
             Arm::Treatment => cohorts::Arm::Treatment,
             Arm::Control => cohorts::Arm::Control,
         };
         let Decision { stage, cohort, probability, variant, .. } = decision;
-        Some(Assignment { arm, stage, cohort, probability, variant })
+        Some(cohorts::Assignment { arm, stage, cohort, probability, variant })
     }
 }
 
@@ -217,8 +209,9 @@ fn controlled(engine: &Engine, pulse: &PulseStatement) -> Control {
 }
 
 fn keep(engine: &mut Engine, context: Result<Context, ContextError>) -> Result<u32, Fault> {
+    let context = context.map_err(|error| fault(error.code(), &error.to_string()))?;
     let full = || fault("too-many-contexts", "too many contexts are alive\nhint: drop those that are done");
-    engine.contexts.insert(context?).ok_or_else(full)
+    engine.contexts.insert(context).ok_or_else(full)
 }
 
 /// For an instance that is not open, a handle that is not live, a context that is none.
@@ -234,12 +227,9 @@ const FAILED: Decision = Decision {
     probability: 0,
 };
 
-fn decide_handle(context: u32, flag: u32, now: u64) -> Decision {
-    let decided = |engine: &mut Engine| {
-        let context = engine.contexts.get(context)?;
-        Some(decide(&engine.snapshot, &engine.control, context, flag, now))
-    };
-    with(decided).flatten().unwrap_or(FAILED)
+fn decided(context: u32, flag: u32, now: u64) -> Decision {
+    let one = |engine: &mut Engine| Some(engine.decide(engine.contexts.get(context)?, flag, now));
+    with(one).flatten().unwrap_or(FAILED)
 }
 
 /// The readable door; empty before `open`.
@@ -269,18 +259,10 @@ fn fault(code: &str, message: &str) -> Fault {
     Fault { code: code.into(), message: message.into() }
 }
 
+fn sealed(error: SealError) -> Fault {
+    fault(error.code(), &error.to_string())
+}
+
 fn not_open<T>() -> Result<T, Fault> {
     Err(fault("not-open", "nothing is open in this instance\nhint: call `open` first"))
 }
-
-/// Errors of the crates below, with their own codes and words.
-macro_rules! faults {
-    ($($error:ty),*) => {$(
-        impl From<$error> for Fault {
-            fn from(error: $error) -> Self {
-                fault(error.code(), &error.to_string())
-            }
-        }
-    )*};
-}
-faults!(SealError, LoadError, ContextError);

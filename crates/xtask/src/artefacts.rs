@@ -21,8 +21,11 @@ pub(crate) fn component(places: &Places) -> Result<()> {
     say("building the engine (profile guest)");
     let built = guest(places, "flagstone-component", "guest")?;
     let module = std::fs::read(&built).with_context(|| format!("cannot read `{}`", built.display()))?;
+    // The encoder reads the component's type from a custom section.
+    let typed = without_custom_sections(&module, |name| name.starts_with("component-type"))?;
+    let core = without_custom_sections(&module, |_| false)?;
     let encoded = wit_component::ComponentEncoder::default()
-        .module(&module)
+        .module(&typed)
         .context("the module's component type cannot be read")?
         .validate(true)
         .encode()
@@ -31,7 +34,7 @@ pub(crate) fn component(places: &Places) -> Result<()> {
     if !imports.is_empty() {
         bail!("the component imports `{}`; it must import nothing", imports.join("`, `"));
     }
-    for (path, bytes) in [(places.component(), encoded), (places.core(), without_custom_sections(&module)?)] {
+    for (path, bytes) in [(places.component(), encoded), (places.core(), core)] {
         let wrote = write_if_new(&path, &bytes)?;
         let shown = path.strip_prefix(&places.root).unwrap_or(&path).display();
         say(&format!("{shown}: {} bytes{}", bytes.len(), if wrote { "" } else { ", up to date" }));
@@ -45,6 +48,8 @@ pub(crate) fn guest(places: &Places, package: &str, profile: &str) -> Result<Pat
     command.args(["build", "--package", package, "--profile", profile, "--target", TARGET]);
     command.arg("--message-format=json-render-diagnostics");
     command.env("CARGO_ENCODED_RUSTFLAGS", flags(places));
+    // wasm-bindgen reads the sections that stripping takes away, and strips by itself.
+    command.env("CARGO_PROFILE_GUEST_SMALL_STRIP", "none");
     let messages = output(&mut command)?;
     let name = package.replace('-', "_");
     messages
@@ -85,17 +90,17 @@ fn flags(places: &Places) -> OsString {
     flags
 }
 
-/// A core module without its custom sections: names, producers, and the component type that only the
-/// encoder reads.
-fn without_custom_sections(module: &[u8]) -> Result<Vec<u8>> {
+/// A module without its custom sections (names, producers), but for those whose name `keeps`.
+fn without_custom_sections(module: &[u8], keeps: impl Fn(&str) -> bool) -> Result<Vec<u8>> {
     let (header, mut rest) = module.split_at_checked(8).context("the module has no header")?;
     let mut kept = header.to_vec();
     while let Some(&id) = rest.first() {
         let mut reader = wasmparser::BinaryReader::new(rest.get(1..).unwrap_or_default(), 0);
         let length = reader.read_var_u32()? as usize;
         let end = 1 + reader.current_position() + length;
+        let custom = id == 0 && !keeps(reader.read_string()?);
         let (section, after) = rest.split_at_checked(end).context("the module ends inside a section")?;
-        if id != 0 {
+        if !custom {
             kept.extend_from_slice(section);
         }
         rest = after;

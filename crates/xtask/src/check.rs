@@ -17,7 +17,7 @@ const STEPS: [Step; 7] = [
     ("lints", lints),
     ("artefacts", build),
     ("tests", tests),
-    ("browser page", page),
+    ("javascript", javascript),
     ("sizes", weigh),
 ];
 
@@ -77,13 +77,17 @@ fn tests(places: &Places) -> Result<()> {
     succeed(documentation.args(["test", "--workspace", "--doc"]))
 }
 
-/// The browser build in a real page: fixtures from the native build, a loopback server, headless Chromium.
-fn page(places: &Places) -> Result<()> {
+/// The core module in Node, and the browser build in a real page: fixtures from the native build, a loopback
+/// server, headless Chromium.
+fn javascript(places: &Places) -> Result<()> {
     let folder = places.below("host-tests/browser-page");
     let fixtures = places.below("target/fixtures");
     succeed(
         cargo(places).args(["run", "--package", "host-tests", "--bin", "fixtures", "--"]).arg(&fixtures),
     )?;
+    let mut core = Command::new("node");
+    core.arg(places.below("host-tests/node/core.test.mjs"));
+    succeed(core.env("FIXTURES", &fixtures).env("CORE", places.core()))?;
     setup::npm(&folder)?;
     let mut node = Command::new("node");
     node.arg("test.mjs").current_dir(&folder).env("CHROMIUM", setup::chromium()?);

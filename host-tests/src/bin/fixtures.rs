@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result, bail};
 use clap::Parser;
 use flagstone_snapshot::Snapshot;
-use host_tests::sealing::{AUDIENCE, ENVIRONMENT, EPOCH, LEASE, seal};
-use host_tests::vectors::{self, Pulse, Vectors};
+use host_tests::fixture::{self, AUDIENCE, ENVIRONMENT};
+use host_tests::vectors::{self, ISSUED, LEASE, Pulse, Vectors, seal};
 
 /// Writes sealed test files.
 #[derive(Parser)]
@@ -53,11 +53,11 @@ fn write(folder: &Path) -> Result<()> {
         index.push(name);
     }
     let page = folder.join("page");
-    let sealed = seal(&vectors::snapshot(PAGE)?)?;
+    let sealed = seal(&fixture::snapshot("definition.yaml", PAGE)?)?;
     let pulse = |stage: u8, halts: &[&str]| Pulse {
         stages: [("answer-behaviour".to_owned(), stage)].into(),
         halts: halts.iter().map(|flag| (*flag).to_owned()).collect(),
-        expires: EPOCH + LEASE,
+        expires: ISSUED + LEASE,
     };
     let mut forged = sealed.file.clone();
     if let Some(last) = forged.last_mut() {
@@ -68,7 +68,7 @@ fn write(folder: &Path) -> Result<()> {
     put(&page.join("forged.sealed"), &forged)?;
     put(&page.join("pulse.txt"), &sealed.pulse(&pulse(1, &[]), 1)?)?;
     put(&page.join("halt.txt"), &sealed.pulse(&pulse(1, &["answer-behaviour"]), 2)?)?;
-    let policy = serde_json::json!({ "audience": AUDIENCE, "environment": ENVIRONMENT, "now": EPOCH });
+    let policy = serde_json::json!({ "audience": AUDIENCE, "environment": ENVIRONMENT, "now": ISSUED });
     put(&page.join("policy.json"), policy.to_string().as_bytes())?;
     put(&folder.join("index.json"), serde_json::json!({ "vectors": index }).to_string().as_bytes())?;
     println!("fixtures: {} and the page's, in {}", index.join(", "), folder.display());
@@ -82,15 +82,10 @@ fn vector_file(vectors: &Vectors, folder: &Path) -> Result<()> {
     let sealed = seal(&bytes)?;
     put(&folder.join("trust.txt"), &sealed.trust)?;
     put(&folder.join("flags.sealed"), &sealed.file)?;
-    let mut pulses: Vec<&Pulse> = Vec::new();
+    let pulses = vectors.pulses();
     let mut cases = Vec::new();
     for case in &vectors.cases {
-        let pulse = case.pulse.as_ref().map(|pulse| {
-            pulses.iter().position(|known| *known == pulse).unwrap_or_else(|| {
-                pulses.push(pulse);
-                pulses.len() - 1
-            })
-        });
+        let pulse = case.pulse.as_ref().and_then(|pulse| pulses.iter().position(|known| *known == pulse));
         cases.push(serde_json::json!({
             "name": case.name,
             "context": case.context,
@@ -107,7 +102,7 @@ fn vector_file(vectors: &Vectors, folder: &Path) -> Result<()> {
         listed.push(serde_json::json!({ "now": pulse.expires - LEASE }));
     }
     let all = serde_json::json!({
-        "policy": { "audience": AUDIENCE, "environment": ENVIRONMENT, "now": EPOCH },
+        "policy": { "audience": AUDIENCE, "environment": ENVIRONMENT, "now": ISSUED },
         "pulses": listed,
         "cases": cases,
     });
