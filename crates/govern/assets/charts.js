@@ -22,6 +22,7 @@ export function ladder(flag, now) {
         h("strong", {}, stage.name),
         h("span.arms", {}, stage.allowList ? "by list" : `${share(stage.treat)}, control ${share(stage.control)}`),
         h("span.state", {}, words),
+        !stage.compared && !stage.allowList && h("span.warn", { title: "the controls are given up here: only tripwires can still take it back" }, "no comparison"),
         here && running
           ? h("span.bake", { title: `open ${duration(spent)} of at least ${duration(stage.bake)}` },
               h("span.track", {}, h("span.fill", { "--part": `${(baked * 100).toFixed(1)}%` })),

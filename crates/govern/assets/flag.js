@@ -29,15 +29,19 @@ export function card(flag, now) {
         flag.guardrails.length ? flag.guardrails.map(guardrail) : h("p.empty", {}, "The plan has no guardrails.")),
       h("div.right", {},
         units(flag),
-        ["halted", "closed"].includes(phase) ? null : requirements(flag))),
+        phase === "halted"
+          ? h("section.panel", { "data-key": "reasons" }, h("h3", {}, "In the judge's words"), words(reasons))
+          : phase !== "closed" && requirements(flag))),
     h("footer", {},
-      reasons.length > 0 && h("details", { "data-key": "reasons" },
-        h("summary", {}, "In the judge's words"),
-        h("ul.reasons", {}, reasons.map((reason) => h("li", {}, rich(reason))))),
+      phase !== "halted" && reasons.length > 0 && h("details", { "data-key": "reasons" }, h("summary", {}, "In the judge's words"), words(reasons)),
       (flag.rationale || flag.rollbackPlan) && h("details", { "data-key": "words" },
         h("summary", {}, "Why, and the way back"),
         flag.rationale && h("p", {}, h("strong", {}, "Why: "), flag.rationale),
         flag.rollbackPlan && h("p", {}, h("strong", {}, "Way back: "), flag.rollbackPlan))));
+}
+
+function words(reasons) {
+  return h("ul.reasons", {}, reasons.map((reason) => h("li", {}, rich(reason))));
 }
 
 /** The gate: what is missing first, what is met folded away. */

@@ -14,7 +14,7 @@ export function share(parts) {
 
 /** Text in which `names` are set apart. */
 export function rich(text) {
-  return text.split("`").map((part, at) => (at % 2 ? h("code.name", {}, part) : part));
+  return text.replaceAll(" %", "\u00a0%").split("`").map((part, at) => (at % 2 ? h("code.name", {}, part) : part));
 }
 
 /** A rate, or a dash when there is nothing to divide by. */

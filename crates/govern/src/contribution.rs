@@ -44,7 +44,9 @@ pub(crate) fn of_exposure(unit: &Unit) -> Vec<Part> {
     };
     // As they were drawn, also when the unit was later seen in the other arm: leaving those out would bend the ratio.
     match (unit.enrolled, unit.plain) {
-        (Some(first), _) => parts.push((place(DRAWN, first.cohort, first.probability, arm_number(first.arm)), false)),
+        (Some(first), _) => {
+            parts.push((place(DRAWN, first.cohort, first.probability, arm_number(first.arm)), false))
+        }
         (None, Some(first)) => parts.push((place(DRAWN, first.cohort, 0, arm_number(first.arm)), false)),
         (None, None) => return parts,
     }
@@ -62,19 +64,25 @@ pub(crate) fn of_exposure(unit: &Unit) -> Vec<Part> {
 /// only when it turns bad for the first time.
 pub(crate) fn of_metric(name: &str, unit: &Unit, readings: &[Reading], window_ms: Option<u64>) -> Vec<Part> {
     let within = |from: u64, until: u64| {
-        let mut seen = readings.iter().filter(|reading| reading.at_ms >= from && reading.at_ms < until).peekable();
+        let mut seen =
+            readings.iter().filter(|reading| reading.at_ms >= from && reading.at_ms < until).peekable();
         seen.peek().is_some().then(|| seen.any(|reading| reading.bad))
     };
     let end = |from: u64| window_ms.map_or(u64::MAX, |window| from.saturating_add(window));
     let part = |cohort: Option<u8>, probability, arm: Arm, bad| {
-        let place =
-            Place { kind: MEASURED, name: name.to_owned(), cohort: cohort.unwrap_or(0), probability, arm: arm_number(arm) };
+        let place = Place {
+            kind: MEASURED,
+            name: name.to_owned(),
+            cohort: cohort.unwrap_or(0),
+            probability,
+            arm: arm_number(arm),
+        };
         (place, bad)
     };
     let mut parts = Vec::new();
-    let enrolled = unit
-        .enrolled
-        .filter(|first| unit.in_treatment != unit.in_control && unit.plain.is_none_or(|plain| first.at_ms < plain.at_ms));
+    let enrolled = unit.enrolled.filter(|first| {
+        unit.in_treatment != unit.in_control && unit.plain.is_none_or(|plain| first.at_ms < plain.at_ms)
+    });
     let mut before = None;
     if let Some(first) = enrolled {
         let until = unit.plain.map_or(u64::MAX, |plain| plain.at_ms).min(end(first.at_ms));
@@ -119,8 +127,15 @@ mod tests {
         assert_eq!(counted(&unit, &[], None), []);
         assert_eq!(counted(&unit, &[read(99, true)], None), [], "before it had anything");
         assert_eq!(counted(&unit, &[read(99, true), read(100, false)], None), [(5, 1, false)]);
-        assert_eq!(counted(&unit, &[read(100, false), read(900, true), read(950, true)], None), [(5, 1, true)]);
-        assert_eq!(counted(&unit, &[read(100, false), read(900, true)], Some(800)), [(5, 1, false)], "too late");
+        assert_eq!(
+            counted(&unit, &[read(100, false), read(900, true), read(950, true)], None),
+            [(5, 1, true)]
+        );
+        assert_eq!(
+            counted(&unit, &[read(100, false), read(900, true)], Some(800)),
+            [(5, 1, false)],
+            "too late"
+        );
         assert_eq!(counted(&unit, &[read(899, true)], Some(800)), [(5, 1, true)]);
     }
 
@@ -128,8 +143,11 @@ mod tests {
     fn a_unit_in_both_arms_is_left_out_of_evidence_and_counted() {
         let unit = exposure(100, Arm::Treatment, 5).merge(exposure(200, Arm::Control, 5));
         assert_eq!(counted(&unit, &[read(150, true), read(250, true)], None), []);
-        let arms: Vec<i64> =
-            of_exposure(&unit).into_iter().filter(|(place, _)| place.kind == WHOLE).map(|(place, _)| place.arm).collect();
+        let arms: Vec<i64> = of_exposure(&unit)
+            .into_iter()
+            .filter(|(place, _)| place.kind == WHOLE)
+            .map(|(place, _)| place.arm)
+            .collect();
         assert_eq!(arms, [1, 3]);
     }
 
@@ -145,7 +163,11 @@ mod tests {
         let unit = exposure(100, Arm::Treatment, 5).merge(exposure(200, Arm::Treatment, 0));
         assert_eq!(counted(&unit, &[read(150, false), read(250, false)], None), [(5, 1, false)]);
         assert_eq!(counted(&unit, &[read(150, false), read(250, true)], None), [(5, 1, false), (0, 1, true)]);
-        assert_eq!(counted(&unit, &[read(150, true), read(250, true)], None), [(5, 1, true)], "once is enough");
+        assert_eq!(
+            counted(&unit, &[read(150, true), read(250, true)], None),
+            [(5, 1, true)],
+            "once is enough"
+        );
     }
 
     #[test]

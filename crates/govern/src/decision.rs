@@ -6,11 +6,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sqlx::{Row, SqliteConnection};
 
+use crate::GovernError;
 use crate::attempts::{Attempt, Standing};
 use crate::canonical::digest_of;
 use crate::ledger::{self, Entry, LedgerFault};
 use crate::store::{from_sql, to_sql};
-use crate::GovernError;
 
 /// Everything the judge is given, and nothing else: equal inputs give equal answers, to the last bit.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -50,8 +50,7 @@ pub(crate) async fn record(
         .bind(text)
         .execute(&mut *connection)
         .await?;
-    let standing =
-        |standing: &Standing| json!({"phase": standing.phase.as_str(), "stage": standing.stage});
+    let standing = |standing: &Standing| json!({"phase": standing.phase.as_str(), "stage": standing.stage});
     let data = json!({
         "attempt": attempt.number,
         "from": standing(&attempt.standing),
@@ -94,11 +93,7 @@ pub(crate) async fn replay_all(connection: &mut SqliteConnection) -> Result<u64,
     }
 }
 
-async fn replay(
-    connection: &mut SqliteConnection,
-    entry: u64,
-    record: &Value,
-) -> Result<(), GovernError> {
+async fn replay(connection: &mut SqliteConnection, entry: u64, record: &Value) -> Result<(), GovernError> {
     let fault = |fault| GovernError::from(LedgerFault { entry, fault });
     let said = record.get("data");
     let digest = said.and_then(|data| data.get("inputs")).and_then(Value::as_str).unwrap_or_default();

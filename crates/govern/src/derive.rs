@@ -29,7 +29,10 @@ pub(crate) struct Live {
 }
 
 /// Takes the next new exposures into units. Returns how many events it read: 0 when there is no more.
-pub(crate) async fn exposures(connection: &mut SqliteConnection, live: &[Live]) -> Result<usize, GovernError> {
+pub(crate) async fn exposures(
+    connection: &mut SqliteConnection,
+    live: &[Live],
+) -> Result<usize, GovernError> {
     let from = cursor(connection, "exposures").await?;
     let rows = sqlx::query(
         "SELECT e.row, e.id, e.arm, e.cohort, e.probability, e.unit, e.at_ms, e.received_ms, a.attempt, s.digest IS NULL AS stray
@@ -225,7 +228,11 @@ async fn tally_readings(
     let before = unit_rows::readings(connection, &rule.digest, fresh.keys()).await?;
     let mut changes = Changes::default();
     for live in live {
-        let asking = || live.metrics.iter().filter(|metric| metric.rule.as_ref().is_some_and(|own| own.digest == rule.digest));
+        let asking = || {
+            live.metrics
+                .iter()
+                .filter(|metric| metric.rule.as_ref().is_some_and(|own| own.digest == rule.digest))
+        };
         if asking().next().is_none() {
             continue;
         }
@@ -252,10 +259,12 @@ async fn cursor(connection: &mut SqliteConnection, name: &str) -> Result<i64, Go
 }
 
 async fn set_cursor(connection: &mut SqliteConnection, name: &str, row: i64) -> Result<(), GovernError> {
-    sqlx::query("INSERT INTO cursors (name, row) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET row = excluded.row")
-        .bind(name)
-        .bind(row)
-        .execute(connection)
-        .await?;
+    sqlx::query(
+        "INSERT INTO cursors (name, row) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET row = excluded.row",
+    )
+    .bind(name)
+    .bind(row)
+    .execute(connection)
+    .await?;
     Ok(())
 }

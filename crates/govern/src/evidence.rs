@@ -92,13 +92,15 @@ async fn of_metric(
             .await?;
     found.latched = latched.map(|text| serde_json::from_str::<Latched>(&text)).transpose()?;
     let Some(rule) = &metric.rule else { return Ok(found) };
-    let last: Option<i64> = sqlx::query_scalar("SELECT last_ms FROM metric_reads WHERE metric = ? AND read > 0")
-        .bind(rule.digest.as_slice())
-        .fetch_optional(&mut *connection)
-        .await?;
+    let last: Option<i64> =
+        sqlx::query_scalar("SELECT last_ms FROM metric_reads WHERE metric = ? AND read > 0")
+            .bind(rule.digest.as_slice())
+            .fetch_optional(&mut *connection)
+            .await?;
     // What came in before this attempt says nothing about whether the metric is alive in it.
     found.last_outcome = last.map(from_sql).filter(|at| *at >= attempt.begun_ms).map(|at| at / 1_000);
-    for count in counts.iter().filter(|count| count.place.kind == MEASURED && count.place.name == metric.name) {
+    for count in counts.iter().filter(|count| count.place.kind == MEASURED && count.place.name == metric.name)
+    {
         let (cohort, probability) = (count.place.cohort, count.place.probability);
         let (units, bad) = (count.units, count.bad);
         let one = CohortCounts { cohort, probability, ..CohortCounts::default() };

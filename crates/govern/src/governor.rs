@@ -38,7 +38,8 @@ impl Governor {
     pub(crate) async fn open(config: GovernConfig) -> Result<Self, GovernError> {
         config.check()?;
         let now_ms = (config.clock)();
-        let trust = TrustRoot::pin(&config.trust, now_ms / 1_000).map_err(|source| GovernError::Trust { source })?;
+        let trust =
+            TrustRoot::pin(&config.trust, now_ms / 1_000).map_err(|source| GovernError::Trust { source })?;
         pulse::check_signer(&config, &trust, now_ms)?;
         let store = Store::open(&config.database, &config.audience, &config.environment).await?;
         let mut write = store.write().await?;

@@ -42,7 +42,10 @@ pub(crate) fn router(shared: Shared) -> Router {
         .route("/pulse", get(pulse))
         .route("/snapshots", post(post_snapshot).layer(DefaultBodyLimit::max(limits::MAX_SEALED_FILE)))
         .route("/snapshots/{digest}", get(snapshot))
-        .route("/definitions/{digest}", put(put_definition).layer(DefaultBodyLimit::max(limits::MAX_DEFINITION)))
+        .route(
+            "/definitions/{digest}",
+            put(put_definition).layer(DefaultBodyLimit::max(limits::MAX_DEFINITION)),
+        )
         .route("/events", post(events).layer(DefaultBodyLimit::max(limits::MAX_EVENTS_BODY)))
         .route("/events/live", get(live_events))
         .route("/status", get(get_status))
@@ -91,7 +94,13 @@ fn check_type(headers: &HeaderMap, wanted: &'static str) -> Result<(), Refusal> 
 }
 
 /// Bytes with an entity tag, or 304 when the client has them.
-fn tagged(headers: &HeaderMap, etag: &str, content_type: &'static str, cache: &'static str, body: Vec<u8>) -> Response {
+fn tagged(
+    headers: &HeaderMap,
+    etag: &str,
+    content_type: &'static str,
+    cache: &'static str,
+    body: Vec<u8>,
+) -> Response {
     let quoted = format!("\"{etag}\"");
     let asked = headers.get(header::IF_NONE_MATCH).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let has = asked.split(',').any(|tag| tag.trim().trim_start_matches("W/") == quoted);
@@ -112,7 +121,13 @@ fn digest_of(text: &str) -> Result<[u8; 32], Refusal> {
 async fn trust(State(shared): State<Shared>, Path(environment): Path<String>, headers: HeaderMap) -> Answer {
     check_environment(&shared, &environment)?;
     let governor = &shared.governor;
-    Ok(tagged(&headers, &governor.trust_etag, "text/plain; charset=utf-8", "no-cache", governor.config.trust.clone()))
+    Ok(tagged(
+        &headers,
+        &governor.trust_etag,
+        "text/plain; charset=utf-8",
+        "no-cache",
+        governor.config.trust.clone(),
+    ))
 }
 
 async fn pulse(State(shared): State<Shared>, Path(environment): Path<String>, headers: HeaderMap) -> Answer {
@@ -133,7 +148,8 @@ async fn snapshot(
     let wanted = digest_of(&digest)?;
     let mut read = shared.governor.store.read().await?;
     let file = snapshots::sealed(&mut read, &wanted).await?;
-    let file = file.ok_or_else(|| Refusal::new(404, "unknown-snapshot", "no snapshot of this digest is here"))?;
+    let file =
+        file.ok_or_else(|| Refusal::new(404, "unknown-snapshot", "no snapshot of this digest is here"))?;
     Ok(tagged(&headers, &digest, "application/octet-stream", "public, max-age=31536000, immutable", file))
 }
 
@@ -186,7 +202,8 @@ async fn get_status(State(shared): State<Shared>, Path(environment): Path<String
     check_environment(&shared, &environment)?;
     let status = shared.governor.status.borrow().clone();
     let body = status::with_time(&status, shared.governor.now_ms());
-    Ok(([(header::CONTENT_TYPE, "application/json"), (header::CACHE_CONTROL, "no-store")], body).into_response())
+    Ok(([(header::CONTENT_TYPE, "application/json"), (header::CACHE_CONTROL, "no-store")], body)
+        .into_response())
 }
 
 async fn live_events(State(shared): State<Shared>, Path(environment): Path<String>) -> Answer {
@@ -219,8 +236,9 @@ async fn order(shared: Shared, path: (String, String), headers: HeaderMap, body:
     check_environment(&shared, &path.0)?;
     check_token(&headers, shared.governor.config.operator_token.as_ref())?;
     check_type(&headers, "application/json")?;
-    let order: Order = serde_json::from_slice(&body)
-        .map_err(|error| Refusal::new(422, "bad-order", format!("{error}\nhint: {{\"by\":\"ana\",\"reason\":\"why\"}}")))?;
+    let order: Order = serde_json::from_slice(&body).map_err(|error| {
+        Refusal::new(422, "bad-order", format!("{error}\nhint: {{\"by\":\"ana\",\"reason\":\"why\"}}"))
+    })?;
     Ok(Json(shared.governor.order(&path.1, ask, &order).await?).into_response())
 }
 

@@ -41,10 +41,11 @@ pub(crate) async fn take_in(store: &Store, body: &[u8], now_ms: u64) -> Result<A
 
 /// The error with the event it is about, when it is about one.
 fn named(body: &[u8], error: &EventError) -> String {
-    let events = serde_json::from_slice::<Value>(body).ok().and_then(|mut batch| match batch.get_mut("events") {
-        Some(Value::Array(events)) => Some(std::mem::take(events)),
-        _ => None,
-    });
+    let events =
+        serde_json::from_slice::<Value>(body).ok().and_then(|mut batch| match batch.get_mut("events") {
+            Some(Value::Array(events)) => Some(std::mem::take(events)),
+            _ => None,
+        });
     for (position, event) in events.into_iter().flatten().enumerate() {
         let sequence = event.get("sequence").map_or_else(|| "?".to_owned(), Value::to_string);
         let id = event.get("id").and_then(Value::as_str).unwrap_or("?").to_owned();
@@ -74,8 +75,10 @@ async fn store_batch(store: &Store, batch: &Batch, now_ms: u64) -> Result<Accept
             Body::Outcome(outcome) => (None, Some(outcome.clone())),
         };
         let (new_exposures, new_outcomes): (Vec<_>, Vec<_>) = batch.events.iter().map(of).unzip();
-        exposures = store_exposures(&mut write, new_exposures.into_iter().flatten().collect(), now_ms).await?;
-        let outcomes = store_outcomes(&mut write, new_outcomes.into_iter().flatten().collect(), now_ms).await?;
+        exposures =
+            store_exposures(&mut write, new_exposures.into_iter().flatten().collect(), now_ms).await?;
+        let outcomes =
+            store_outcomes(&mut write, new_outcomes.into_iter().flatten().collect(), now_ms).await?;
         answer.accepted = exposures.saturating_add(outcomes);
         answer.duplicates = batch.count.saturating_sub(answer.accepted);
         sqlx::query("INSERT INTO batches (id, instance, events, received_ms) VALUES (?, ?, ?, ?)")

@@ -68,16 +68,18 @@ pub(crate) async fn append(
         "entry": number, "at": at_ms, "kind": entry.kind, "flag": entry.flag, "actor": entry.actor, "data": entry.data,
     }));
     let hash = sha256(&[&before.hash, record.as_bytes()]);
-    sqlx::query("INSERT INTO ledger (entry, at_ms, kind, flag, record, previous, hash) VALUES (?, ?, ?, ?, ?, ?, ?)")
-        .bind(to_sql(number)?)
-        .bind(to_sql(at_ms)?)
-        .bind(entry.kind)
-        .bind(entry.flag)
-        .bind(record)
-        .bind(before.hash.as_slice())
-        .bind(hash.as_slice())
-        .execute(connection)
-        .await?;
+    sqlx::query(
+        "INSERT INTO ledger (entry, at_ms, kind, flag, record, previous, hash) VALUES (?, ?, ?, ?, ?, ?, ?)",
+    )
+    .bind(to_sql(number)?)
+    .bind(to_sql(at_ms)?)
+    .bind(entry.kind)
+    .bind(entry.flag)
+    .bind(record)
+    .bind(before.hash.as_slice())
+    .bind(hash.as_slice())
+    .execute(connection)
+    .await?;
     Ok(LedgerHead { entries: number, hash })
 }
 

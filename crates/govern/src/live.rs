@@ -39,7 +39,9 @@ impl Listeners {
     /// 503 when all places are taken.
     pub(crate) fn listen(&self, governor: &Arc<Governor>) -> Result<Response, Refusal> {
         let place = Arc::clone(&self.places).try_acquire_owned();
-        let place = place.map_err(|_| Refusal::new(503, "too-many-listeners", "all places at the live stream are taken"))?;
+        let place = place.map_err(|_| {
+            Refusal::new(503, "too-many-listeners", "all places at the live stream are taken")
+        })?;
         let listener = Listener {
             governor: Arc::clone(governor),
             status: governor.status.subscribe(),

@@ -48,7 +48,8 @@ impl Governor {
     /// 404 for an unknown flag, 409 when the rollout's state does not allow it, 422 for an order without words.
     pub(crate) async fn order(&self, flag: &str, ask: Ask, order: &Order) -> Result<Value, Refusal> {
         for (what, text) in [("by", &order.by), ("reason", &order.reason)] {
-            if text.trim().is_empty() || text.len() > limits::MAX_REASON || text.chars().any(char::is_control) {
+            if text.trim().is_empty() || text.len() > limits::MAX_REASON || text.chars().any(char::is_control)
+            {
                 let message = format!("`{what}` must be 1 to {} bytes of plain text", limits::MAX_REASON);
                 return Err(Refusal::new(422, "bad-order", message));
             }
@@ -121,7 +122,8 @@ async fn resume(
         );
         return Err(Refusal::new(409, "latched", message));
     }
-    let done = sqlx::query("DELETE FROM operator_halts WHERE flag = ?").bind(flag).execute(&mut *connection).await?;
+    let done =
+        sqlx::query("DELETE FROM operator_halts WHERE flag = ?").bind(flag).execute(&mut *connection).await?;
     let changed = done.rows_affected() > 0;
     if changed {
         note(connection, "resumed", flag, &order.by, &order.reason, now_ms).await?;

@@ -42,6 +42,9 @@ pub(crate) struct PlanStage {
     pub(crate) treat: u32,
     pub(crate) control: u32,
     pub(crate) allow_list: bool,
+    /// Whether treated and control units are still compared while this stage is open: not on an allow-list, and not
+    /// where all earlier controls were given up. Without a comparison only tripwires can take the flag back.
+    pub(crate) compared: bool,
     pub(crate) bake: u64,
     pub(crate) approve: Vec<String>,
     /// What the stage needs that nothing here can see; it is never taken as given.
@@ -62,7 +65,8 @@ pub(crate) fn plans(
         let Some(plan) = sealed.plan() else { continue };
         let key = sealed.key();
         let flag = definition.flag(key);
-        let Some((flag, rollout)) = flag.and_then(|flag| flag.rollout.as_ref().map(|rollout| (flag, rollout)))
+        let Some((flag, rollout)) =
+            flag.and_then(|flag| flag.rollout.as_ref().map(|rollout| (flag, rollout)))
         else {
             return Err(format!("flag `{key}` has a plan in the snapshot and none in the definition"));
         };
@@ -73,13 +77,13 @@ pub(crate) fn plans(
                 return Err(format!("flag `{key}` has other stages in the snapshot than in the definition"));
             };
             let suite = authored.need.suite.as_ref().map(|suite| format!("suite `{suite}` passed"));
-            let audited =
-                authored.need.audited.map(|count| format!("{count} outcomes judged by people"));
+            let audited = authored.need.audited.map(|count| format!("{count} outcomes judged by people"));
             stages.push(PlanStage {
                 name: sealed.name.to_owned(),
                 treat: sealed.treat,
                 control: sealed.control,
                 allow_list: sealed.who.is_some(),
+                compared: compared(&plan, index),
                 bake: authored.bake,
                 approve: authored.approve.clone(),
                 unseen: suite.into_iter().chain(audited).collect(),
@@ -102,6 +106,17 @@ pub(crate) fn plans(
         });
     }
     Ok(plans)
+}
+
+/// Whether any cohort enrolled up to this stage still has both arms as they were drawn: the engine says probability 0
+/// for the units of a cohort whose stage had more control than the open one has.
+fn compared(plan: &flagstone_snapshot::Plan<'_>, open: u8) -> bool {
+    let Some(control) = plan.stage(open).map(|stage| stage.control) else { return false };
+    let mut below = (0..=open).filter_map(|index| plan.stage(index));
+    below.any(|stage| {
+        let drawn = stage.probability > 0 && stage.probability < SHARE_TOTAL;
+        stage.who.is_none() && drawn && stage.control <= control
+    })
 }
 
 fn metrics(definition: &Definition, rollout: &Rollout) -> Vec<PlanMetric> {
@@ -174,8 +189,7 @@ fn fingerprint(
         let variant = sealed.find_variant(name).and_then(|index| sealed.variant(index));
         variant.map(|variant| variant.json)
     };
-    let admission: Vec<_> =
-        rollout.stages.iter().map(|stage| json!([stage.name, stage.shares()])).collect();
+    let admission: Vec<_> = rollout.stages.iter().map(|stage| json!([stage.name, stage.shares()])).collect();
     let metrics: Vec<_> = metrics.iter().filter_map(|metric| definition.metric(&metric.name)).collect();
     let identity = json!({
         "flag": flag.key,

@@ -51,16 +51,20 @@ impl Says {
 
 /// The newest pulse in the store.
 pub(crate) async fn last(connection: &mut SqliteConnection) -> Result<Option<Published>, GovernError> {
-    let row = sqlx::query("SELECT number, issued, expires, says, note FROM pulses ORDER BY number DESC LIMIT 1")
-        .fetch_optional(connection)
-        .await?;
+    let row =
+        sqlx::query("SELECT number, issued, expires, says, note FROM pulses ORDER BY number DESC LIMIT 1")
+            .fetch_optional(connection)
+            .await?;
     let Some(row) = row else { return Ok(None) };
     let note: Vec<u8> = row.try_get("note")?;
     Ok(Some(Published {
         number: from_sql(row.try_get("number")?),
         issued: from_sql(row.try_get("issued")?),
         expires: from_sql(row.try_get("expires")?),
-        says: row.try_get::<Vec<u8>, _>("says")?.try_into().map_err(|_| GovernError::Stored("pulse digest"))?,
+        says: row
+            .try_get::<Vec<u8>, _>("says")?
+            .try_into()
+            .map_err(|_| GovernError::Stored("pulse digest"))?,
         etag: to_hex(&sha256(&[&note])),
         note,
     }))
@@ -88,7 +92,8 @@ pub(crate) async fn renew(
     let statement = statement(config, number, now, says);
     let signer = config.signer.clone();
     let signed = tokio::task::spawn_blocking(move || seal_pulse(&statement, signer.as_ref())).await;
-    let note = signed.map_err(|error| GovernError::Setting { setting: "signer", fault: format!("failed: {error}") })??;
+    let note = signed
+        .map_err(|error| GovernError::Setting { setting: "signer", fault: format!("failed: {error}") })??;
     if new {
         let mut data = says.json();
         if let Some(members) = data.as_object_mut() {
@@ -106,10 +111,12 @@ pub(crate) async fn renew(
         .bind(&note)
         .execute(&mut *connection)
         .await?;
-    sqlx::query("DELETE FROM pulses WHERE number NOT IN (SELECT number FROM pulses ORDER BY number DESC LIMIT ?)")
-        .bind(to_sql(limits::KEPT_PULSES)?)
-        .execute(connection)
-        .await?;
+    sqlx::query(
+        "DELETE FROM pulses WHERE number NOT IN (SELECT number FROM pulses ORDER BY number DESC LIMIT ?)",
+    )
+    .bind(to_sql(limits::KEPT_PULSES)?)
+    .execute(connection)
+    .await?;
     let etag = to_hex(&sha256(&[&note]));
     Ok(Some(Published { number, issued: now, expires, says: digest, note, etag }))
 }
@@ -129,22 +136,14 @@ fn statement(config: &GovernConfig, number: u64, now: u64, says: &Says) -> Pulse
 
 /// Signs a pulse that nobody will see and opens it as a host would: a wrong key is found at the start, not when the
 /// first rollout has to be stopped.
-pub(crate) fn check_signer(
-    config: &GovernConfig,
-    trust: &TrustRoot,
-    now_ms: u64,
-) -> Result<(), GovernError> {
+pub(crate) fn check_signer(config: &GovernConfig, trust: &TrustRoot, now_ms: u64) -> Result<(), GovernError> {
     let now = now_ms / 1_000;
     let (epoch, sequence) = trust.floor(&config.environment).max((trust.epoch(), 0));
     let snapshot = Mark { epoch, sequence, digest: [0; 32] };
     let says = Says { snapshot, stages: Vec::new(), halts: Vec::new() };
     let note = seal_pulse(&statement(config, 0, now, &says), config.signer.as_ref())?;
-    let policy = PulsePolicy {
-        audience: &config.audience,
-        environment: &config.environment,
-        now,
-        last_number: None,
-    };
+    let policy =
+        PulsePolicy { audience: &config.audience, environment: &config.environment, now, last_number: None };
     open_pulse(&note, trust, &policy).map(drop).map_err(|source| GovernError::Signer {
         signer: config.signer.verifier_key().name().to_owned(),
         environment: config.environment.clone(),

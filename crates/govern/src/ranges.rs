@@ -55,7 +55,8 @@ mod tests {
 
     #[test]
     fn any_order_of_arrival_ends_in_the_same_ranges() {
-        let batches = [range(1, 10), range(11, 15), range(30, 40), range(14, 20), range(35, 36), range(1, 10)];
+        let batches =
+            [range(1, 10), range(11, 15), range(30, 40), range(14, 20), range(35, 36), range(1, 10)];
         let mut forwards = Vec::new();
         let mut backwards = Vec::new();
         for new in batches {

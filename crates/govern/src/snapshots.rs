@@ -72,8 +72,8 @@ pub(crate) async fn post(
     if mark == Some(opened.mark) {
         return Ok(Posted { mark: opened.mark, known: true });
     }
-    let snapshot = Snapshot::load(opened.payload)
-        .map_err(|error| Refusal::new(422, error.code(), error.to_string()))?;
+    let snapshot =
+        Snapshot::load(opened.payload).map_err(|error| Refusal::new(422, error.code(), error.to_string()))?;
     if snapshot.environment() != config.environment {
         let message = format!(
             "the flags were compiled for environment `{}`, the file is sealed for `{}`",
@@ -119,9 +119,11 @@ async fn refuse(
 
 /// The highest mark stored, adopted or not.
 async fn newest(connection: &mut SqliteConnection) -> Result<Option<Mark>, GovernError> {
-    let row = sqlx::query("SELECT epoch, sequence, digest FROM snapshots ORDER BY epoch DESC, sequence DESC LIMIT 1")
-        .fetch_optional(connection)
-        .await?;
+    let row = sqlx::query(
+        "SELECT epoch, sequence, digest FROM snapshots ORDER BY epoch DESC, sequence DESC LIMIT 1",
+    )
+    .fetch_optional(connection)
+    .await?;
     let Some(row) = row else { return Ok(None) };
     Ok(Some(Mark {
         epoch: from_sql(row.try_get("epoch")?),
@@ -159,7 +161,8 @@ pub(crate) async fn put_definition(
         .bind(to_sql(now_ms).map_err(Refusal::from)?)
         .execute(&mut *connection)
         .await?;
-    let data = json!({"snapshot": to_hex(digest), "text": to_hex(&crate::canonical::sha256(&[text.as_bytes()]))});
+    let data =
+        json!({"snapshot": to_hex(digest), "text": to_hex(&crate::canonical::sha256(&[text.as_bytes()]))});
     let entry = Entry { kind: "definition-posted", flag: None, actor: "operator".to_owned(), data };
     ledger::append(connection, now_ms, entry).await?;
     Ok(true)
@@ -303,11 +306,7 @@ async fn bind_attempts(
     Ok(())
 }
 
-async fn begin(
-    connection: &mut SqliteConnection,
-    plan: &Plan,
-    now_ms: u64,
-) -> Result<Attempt, GovernError> {
+async fn begin(connection: &mut SqliteConnection, plan: &Plan, now_ms: u64) -> Result<Attempt, GovernError> {
     let number = attempts::latest(connection, &plan.flag).await?.map_or(0, |attempt| attempt.number);
     let number = number.saturating_add(1);
     let attempt = attempts::begin(connection, &plan.flag, number, &plan.fingerprint, now_ms).await?;

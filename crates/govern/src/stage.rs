@@ -116,6 +116,7 @@ mod tests {
             treat: 1,
             control: 1,
             allow_list: false,
+            compared: true,
             bake: 0,
             approve: Vec::new(),
             unseen: unseen.iter().map(|need| (*need).to_owned()).collect(),
@@ -123,7 +124,12 @@ mod tests {
         vec![stage("1%", unseen), stage("5%", &[]), stage("25%", &[])]
     }
 
-    fn after(phase: Phase, stage: Option<u8>, action: Action, ceiling: Option<u8>) -> (Phase, Option<u8>, u64) {
+    fn after(
+        phase: Phase,
+        stage: Option<u8>,
+        action: Action,
+        ceiling: Option<u8>,
+    ) -> (Phase, Option<u8>, u64) {
         let new = next(&standing(phase, stage), &judgement(action), &stages(&[]), ceiling, 9);
         (new.phase, new.stage, new.since_ms)
     }

@@ -29,7 +29,10 @@ pub(crate) async fn of(
     let published = governor.published.borrow().clone();
     let snapshot = steering.current.as_ref().map(|current| {
         let mut json = mark_json(&current.mark);
-        extend(&mut json, json!({"issued": current.issued, "expires": current.expires, "flags": current.flags}));
+        extend(
+            &mut json,
+            json!({"issued": current.issued, "expires": current.expires, "flags": current.flags}),
+        );
         json
     });
     let waiting: Vec<Value> = steering
@@ -38,11 +41,8 @@ pub(crate) async fn of(
         .map(|waiting| json!({"snapshot": mark_json(&waiting.mark), "reason": waiting.reason}))
         .collect();
     let planned = |flag: &str| steered.iter().any(|one| one.plan.flag == flag);
-    let other_halts: Vec<String> = crate::operator::halted_flags(connection)
-        .await?
-        .into_iter()
-        .filter(|flag| !planned(flag))
-        .collect();
+    let other_halts: Vec<String> =
+        crate::operator::halted_flags(connection).await?.into_iter().filter(|flag| !planned(flag)).collect();
     let status = json!({
         "audience": governor.config.audience,
         "environment": governor.config.environment,
@@ -80,7 +80,7 @@ async fn flag(connection: &mut SqliteConnection, one: &Steered) -> Result<Value,
         let opened = openings.iter().find(|(at, _)| *at == index).map(|(_, opened)| *opened);
         json!({
             "index": index, "name": stage.name, "treat": stage.treat, "control": stage.control,
-            "allowList": stage.allow_list, "bake": stage.bake, "approve": stage.approve, "opened": opened,
+            "allowList": stage.allow_list, "compared": stage.compared, "bake": stage.bake, "approve": stage.approve, "opened": opened,
             "approved": plan.ceiling.is_some_and(|ceiling| index <= ceiling),
         })
     }).collect();
@@ -129,11 +129,10 @@ async fn flag(connection: &mut SqliteConnection, one: &Steered) -> Result<Value,
 
 /// Counts over all reporters since the store began.
 async fn delivery(connection: &mut SqliteConnection) -> Result<Value, GovernError> {
-    let rows = sqlx::query("SELECT name, value FROM counters ORDER BY name").fetch_all(&mut *connection).await?;
+    let rows =
+        sqlx::query("SELECT name, value FROM counters ORDER BY name").fetch_all(&mut *connection).await?;
     let mut counts = Map::new();
-    for name in 
-        ["batches", "duplicateEvents", "exposures", "outcomes", "refusedBatches", "strayExposures"]
-     {
+    for name in ["batches", "duplicateEvents", "exposures", "outcomes", "refusedBatches", "strayExposures"] {
         counts.insert(name.to_owned(), json!(0));
     }
     for row in rows {
@@ -144,10 +143,12 @@ async fn delivery(connection: &mut SqliteConnection) -> Result<Value, GovernErro
 
 /// The reporters heard last: what they sent, what is missing, what they say they dropped.
 async fn instances(connection: &mut SqliteConnection) -> Result<Vec<Value>, GovernError> {
-    let rows = sqlx::query("SELECT instance, dropped, seen_ms FROM instances ORDER BY seen_ms DESC, instance LIMIT ?")
-        .bind(limits::SHOWN_INSTANCES)
-        .fetch_all(&mut *connection)
-        .await?;
+    let rows = sqlx::query(
+        "SELECT instance, dropped, seen_ms FROM instances ORDER BY seen_ms DESC, instance LIMIT ?",
+    )
+    .bind(limits::SHOWN_INSTANCES)
+    .fetch_all(&mut *connection)
+    .await?;
     let mut instances = Vec::new();
     for row in rows {
         let name: String = row.try_get("instance")?;

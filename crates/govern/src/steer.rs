@@ -42,15 +42,10 @@ impl Governor {
     pub(crate) async fn tick_locked(&self, steering: &mut Steering) -> Result<(), GovernError> {
         let now_ms = self.now_ms();
         self.take_in(steering.current.as_ref()).await?;
+        self.skip_outage(steering.current.as_ref(), now_ms).await?;
         // Counting reads a lot; it is done beside the writer, so that reporters need not wait for it.
         let counted = self.count(steering.current.as_ref(), now_ms).await?;
         let mut write = self.store.write().await?;
-        let last = pulse::last(&mut write).await?;
-        let expired = last.as_ref().map(|last| last.expires.saturating_mul(1_000));
-        let outage = expired.filter(|expired_ms| *expired_ms < now_ms && steering.current.is_some());
-        if let Some(expired_ms) = outage {
-            decision::skip_outage(&mut write, expired_ms, now_ms).await?;
-        }
         let mut steered = Vec::new();
         let mut published = None;
         if let Some(current) = &steering.current {
@@ -69,6 +64,17 @@ impl Governor {
         if shown != steering.shown {
             self.status.send_replace(Arc::from(shown.as_str()));
             steering.shown = shown;
+        }
+        Ok(())
+    }
+
+    /// When the last pulse had run out before this tick, moves the bake clocks on by as long.
+    async fn skip_outage(&self, current: Option<&Current>, now_ms: u64) -> Result<(), GovernError> {
+        let last = self.published.borrow().as_ref().map(|last| last.expires.saturating_mul(1_000));
+        if let Some(expired_ms) = last.filter(|expired_ms| *expired_ms < now_ms && current.is_some()) {
+            let mut write = self.store.write().await?;
+            decision::skip_outage(&mut write, expired_ms, now_ms).await?;
+            write.commit().await?;
         }
         Ok(())
     }

@@ -3,7 +3,9 @@
 use std::path::Path;
 use std::time::Duration;
 
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::sqlite::{
+    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
+};
 use sqlx::{Sqlite, SqliteConnection, Transaction, pool::PoolConnection};
 
 use crate::{GovernError, limits};
@@ -33,7 +35,8 @@ impl Store {
             .busy_timeout(Duration::from_secs(10));
         let writer = SqlitePoolOptions::new().max_connections(1).connect_with(options.clone()).await?;
         sqlx::migrate!("./migrations").run(&writer).await?;
-        let readers = SqlitePoolOptions::new().max_connections(4).connect_with(options.read_only(true)).await?;
+        let readers =
+            SqlitePoolOptions::new().max_connections(4).connect_with(options.read_only(true)).await?;
         let store = Self { writer, readers };
         store.belongs_to("audience", audience).await?;
         store.belongs_to("environment", environment).await?;
@@ -89,11 +92,7 @@ pub(crate) fn from_sql(value: i64) -> u64 {
 }
 
 /// Adds to a named counter.
-pub(crate) async fn count(
-    connection: &mut SqliteConnection,
-    name: &str,
-    by: u64,
-) -> Result<(), GovernError> {
+pub(crate) async fn count(connection: &mut SqliteConnection, name: &str, by: u64) -> Result<(), GovernError> {
     sqlx::query("INSERT INTO counters (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = value + excluded.value")
         .bind(name)
         .bind(to_sql(by)?)

@@ -28,8 +28,9 @@ impl Changes {
     pub(crate) async fn store(self, connection: &mut SqliteConnection) -> Result<(), GovernError> {
         let changed: Vec<_> = self.0.into_iter().filter(|(_, change)| *change != (0, 0)).collect();
         for some in changed.chunks(1_000) {
-            let mut query: QueryBuilder<Sqlite> =
-                QueryBuilder::new("INSERT INTO tallies (attempt, kind, name, cohort, probability, arm, units, bad) ");
+            let mut query: QueryBuilder<Sqlite> = QueryBuilder::new(
+                "INSERT INTO tallies (attempt, kind, name, cohort, probability, arm, units, bad) ",
+            );
             query.push_values(some, |mut row, ((attempt, place), (units, bad))| {
                 row.push_bind(attempt)
                     .push_bind(place.kind)

@@ -36,7 +36,11 @@ fn count(number: u64, one: &str) -> String {
 
 /// Who has the candidate at a stage.
 fn reach(stage: &PlanStage) -> String {
-    if stage.allow_list { "everyone on its list".to_owned() } else { format!("{} of units", percent(stage.treat)) }
+    if stage.allow_list {
+        "everyone on its list".to_owned()
+    } else {
+        format!("{} of units", percent(stage.treat))
+    }
 }
 
 /// The verdict on one flag. Names stand in backticks.
@@ -87,7 +91,7 @@ pub(crate) fn verdict(one: &Steered) -> Verdict {
         }
         Phase::Held => say(
             format!("Held at stage `{name}`, open to {reach}; not met: {}", pending(one)),
-            "It goes on by itself when this is met. Evidence of harm still takes it back at once.".to_owned(),
+            format!("It goes on by itself when this is met; {}.", watched(stage)),
         ),
         Phase::AwaitingApproval => say(
             format!("Stage `{name}` has met every requirement; {treated} had `{candidate}`."),
@@ -95,8 +99,16 @@ pub(crate) fn verdict(one: &Steered) -> Verdict {
         ),
         Phase::Complete => say(
             format!("`{candidate}` has passed every stage; {treated} had it."),
-            format!("It stays open to {reach} and is still watched. Make it the default variant to finish."),
+            format!("It stays open to {reach}; {}. Make it the default variant to finish.", watched(stage)),
         ),
+    }
+}
+
+/// What can still take it back.
+fn watched(stage: Option<&PlanStage>) -> &'static str {
+    match stage {
+        Some(stage) if stage.compared => "evidence of harm still takes it back at once",
+        _ => "the controls were given up, so only tripwires can still take it back",
     }
 }
 
@@ -160,7 +172,10 @@ mod tests {
 
     #[test]
     fn shares_and_counts_read_well() {
-        assert_eq!([1_000_000_u32, 10_000_000, 999_999_999, SHARE_TOTAL].map(percent), ["0.1 %", "1 %", "100 %", "100 %"]);
+        assert_eq!(
+            [1_000_000_u32, 10_000_000, 999_999_999, SHARE_TOTAL].map(percent),
+            ["0.1 %", "1 %", "100 %", "100 %"]
+        );
         assert_eq!(count(1, "unit"), "1 unit");
         assert_eq!(count(1_234_567, "unit"), "1,234,567 units");
         assert_eq!(count(123, "unit"), "123 units");

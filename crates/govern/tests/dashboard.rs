@@ -1,8 +1,8 @@
 //! The dashboard in a real browser: it shows what the governor says, follows it without a reload, and stops a rollout.
 
-mod common;
 #[path = "common/browser.rs"]
 mod browser;
+mod common;
 
 use browser::Browser;
 use common::{Release, Traffic, World, planned, set};
@@ -50,12 +50,19 @@ async fn the_page_shows_follows_and_stops() {
     browser.run("window.loadedOnce = true").await;
     browser.shot("1280-light").await;
 
-    let text = |selector: &str| format!("return document.querySelector('[data-key=\"{selector}\"] .sentence').innerText");
+    let text = |selector: &str| {
+        format!("return document.querySelector('[data-key=\"{selector}\"] .sentence').innerText")
+    };
     for flag in world.status(&govern).await["flags"].as_array().expect("flags") {
         let shown = browser.run(&text(flag["flag"].as_str().expect("a key"))).await;
+        let shown = shown.as_str().expect("text").replace('\u{a0}', " ");
         assert_eq!(shown, flag["sentence"].as_str().expect("text").replace('`', ""), "names are set apart");
     }
-    browser.until("document.querySelector('[data-key=\"email-drafts\"] .badge').innerText.includes('taken back')").await;
+    browser
+        .until(
+            "document.querySelector('[data-key=\"email-drafts\"] .badge').innerText.includes('taken back')",
+        )
+        .await;
     browser.until("!document.querySelector('[data-key=\"email-drafts\"] button[data-ask]')").await;
 
     // New events change the page by themselves.
@@ -67,7 +74,9 @@ async fn the_page_shows_follows_and_stops() {
     browser.until(&format!("{count} !== {before}")).await;
 
     // Halting: two fields, one click, and the governor has published it.
-    browser.run("document.querySelector('[data-key=\"answer-behaviour\"] button[data-ask=halt]').click()").await;
+    browser
+        .run("document.querySelector('[data-key=\"answer-behaviour\"] button[data-ask=halt]').click()")
+        .await;
     browser.until("document.querySelector('#order').open").await;
     browser.shot("1280-halt").await;
     browser

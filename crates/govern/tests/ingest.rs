@@ -1,4 +1,5 @@
 //! Reports: at least once on the wire, exactly once in the evidence, in any order; nothing acknowledged is lost.
+#![allow(clippy::expect_used, clippy::panic, reason = "a test that cannot go on stops")]
 
 mod common;
 
@@ -14,7 +15,16 @@ fn evidence(status: &Value) -> Value {
         .as_array()
         .expect("guardrails")
         .iter()
-        .map(|g| json!([g["metric"], g["treatedBad"], g["controlBad"], g["treatedUnits"], g["controlUnits"], g["logE"]]))
+        .map(|g| {
+            json!([
+                g["metric"],
+                g["treatedBad"],
+                g["controlBad"],
+                g["treatedUnits"],
+                g["controlUnits"],
+                g["logE"]
+            ])
+        })
         .collect();
     json!({"guardrails": guardrails, "units": flag(status)["units"], "cohorts": flag(status)["cohorts"]})
 }
@@ -78,7 +88,12 @@ async fn overlapping_batches_and_gaps_are_accounted_for() {
     let status = world.status(&govern).await;
     let instance = &status["instances"][0];
     assert_eq!(
-        [&instance["lastSequence"], &instance["received"], &instance["missing"], &instance["dropped"]["spool-full"]],
+        [
+            &instance["lastSequence"],
+            &instance["received"],
+            &instance["missing"],
+            &instance["dropped"]["spool-full"]
+        ],
         [100, 90, 10, 20]
     );
     govern.shutdown().await;
@@ -95,7 +110,8 @@ async fn the_order_of_arrival_does_not_matter() {
         let mut bodies: Vec<Body> = Vec::new();
         // Two visits of the same units, a minute apart.
         for visit in 0..2 {
-            let (exposures, outcomes) = traffic.events(&release, &pulse, 0..2_000, world.now_ms() + visit * 60_000);
+            let (exposures, outcomes) =
+                traffic.events(&release, &pulse, 0..2_000, world.now_ms() + visit * 60_000);
             bodies.extend(exposures);
             bodies.extend(outcomes);
         }
@@ -117,7 +133,10 @@ async fn the_order_of_arrival_does_not_matter() {
     assert_eq!(seen[0], seen[2]);
     let bad = seen[0]["guardrails"][0][1].as_u64().expect("a count");
     let treated = seen[0]["units"]["treatment"].as_u64().expect("a count");
-    assert!(bad > treated / 3 && bad < treated * 6 / 10, "two visits at 30 % make about 51 % bad: {bad} of {treated}");
+    assert!(
+        bad > treated / 3 && bad < treated * 6 / 10,
+        "two visits at 30 % make about 51 % bad: {bad} of {treated}"
+    );
 }
 
 #[tokio::test]
@@ -170,7 +189,10 @@ async fn what_was_acknowledged_survives_a_stop_and_the_pulse_number_rises() {
     let exposures = |status: &Value| flag(status)["units"]["exposures"].as_u64().expect("a count");
     assert!(exposures(&after) > exposures(&before), "{} then {}", exposures(&before), exposures(&after));
     assert_eq!(after["delivery"]["exposures"], 3_400);
-    assert_eq!([&flag(&after)["phase"], &flag(&after)["stage"]], [&flag(&before)["phase"], &flag(&before)["stage"]]);
+    assert_eq!(
+        [&flag(&after)["phase"], &flag(&after)["stage"]],
+        [&flag(&before)["phase"], &flag(&before)["stage"]]
+    );
     let next = world.pulse(&govern).await;
     assert_eq!((next.stages, next.snapshot), (pulse.stages, pulse.snapshot));
     assert!(next.number >= pulse.number);

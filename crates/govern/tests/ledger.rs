@@ -1,4 +1,5 @@
 //! The ledger: append-only by the database, tamper-evident by its chain, and every decision in it can be replayed.
+#![allow(clippy::expect_used, clippy::panic, reason = "a test that cannot go on stops")]
 
 mod common;
 
@@ -57,7 +58,10 @@ async fn the_database_itself_refuses_changes() {
 #[tokio::test]
 async fn every_kind_of_tampering_names_the_first_bad_entry() {
     let cases: [(&'static str, u64); 6] = [
-        ("UPDATE ledger SET record = replace(record, 'because of a test', 'because of the CEO') WHERE kind = 'started'", 6),
+        (
+            "UPDATE ledger SET record = replace(record, 'because of a test', 'because of the CEO') WHERE kind = 'started'",
+            6,
+        ),
         ("UPDATE ledger SET kind = 'resumed' WHERE entry = 2", 2),
         ("UPDATE ledger SET hash = zeroblob(32) WHERE entry = 3", 3),
         ("UPDATE ledger SET previous = zeroblob(32) WHERE entry = 4", 4),
@@ -70,7 +74,8 @@ async fn every_kind_of_tampering_names_the_first_bad_entry() {
         tamper(&world, sql).await;
         assert_eq!(first_bad(&world, None).await, entry, "{sql}");
         if !sql.contains("inputs") {
-            let error = Govern::start(world.config()).await.err().expect("it does not go on over a broken ledger");
+            let error =
+                Govern::start(world.config()).await.err().expect("it does not go on over a broken ledger");
             assert!(error.to_string().contains(&format!("ledger entry {entry} ")), "{error}");
         }
     }

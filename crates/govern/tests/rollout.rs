@@ -1,4 +1,5 @@
 //! Whole rollouts through the real HTTP API: a better candidate is promoted beneath the ceiling, a worse one is halted.
+#![allow(clippy::expect_used, clippy::panic, reason = "a test that cannot go on stops")]
 
 mod common;
 
@@ -66,7 +67,11 @@ async fn a_better_candidate_climbs_to_its_ceiling_and_no_further_without_a_signa
     assert_eq!(world.pulse(&govern).await.stages, vec![(FLAG.to_owned(), 1)]);
     let fourth = definition("20%", "answer@15").replace("      ceiling: 20%\n", "");
     world.publish(&govern, &world.release(4, &fourth)).await;
-    assert_eq!(world.pulse(&govern).await.stages, vec![(FLAG.to_owned(), 0)], "without a ceiling, the first stage");
+    assert_eq!(
+        world.pulse(&govern).await.stages,
+        vec![(FLAG.to_owned(), 0)],
+        "without a ceiling, the first stage"
+    );
     assert_eq!(flag(&world.status(&govern).await)["attempt"], 1);
     let audit = govern.audit(None).await.expect("a sound ledger");
     assert!(audit.decisions >= 4, "every step is a decision that replays, {audit:?}");
@@ -80,7 +85,11 @@ async fn a_worse_candidate_is_halted_at_once_and_stays_so() {
     let govern = world.start().await;
     let release = world.release(1, &definition("everyone", "answer@15"));
     world.publish(&govern, &release).await;
-    assert_eq!(world.pulse(&govern).await.stages, vec![(FLAG.to_owned(), 0)], "started by itself as configured");
+    assert_eq!(
+        world.pulse(&govern).await.stages,
+        vec![(FLAG.to_owned(), 0)],
+        "started by itself as configured"
+    );
 
     let mut traffic = Traffic::new("edge-1", 1_000, 4_000);
     let mut rounds = 0;
@@ -93,8 +102,16 @@ async fn a_worse_candidate_is_halted_at_once_and_stays_so() {
     assert_eq!((pulse.halts.as_slice(), pulse.stages.len()), ([FLAG.to_owned()].as_slice(), 0));
     let status = world.status(&govern).await;
     let halted = flag(&status);
-    assert_eq!((&halted["phase"], &halted["stage"]), (&json!("halted"), &json!(0)), "before anything was widened");
-    assert!(halted["sentence"].as_str().expect("a sentence").contains("`answer-wrong`"), "{}", halted["sentence"]);
+    assert_eq!(
+        (&halted["phase"], &halted["stage"]),
+        (&json!("halted"), &json!(0)),
+        "before anything was widened"
+    );
+    assert!(
+        halted["sentence"].as_str().expect("a sentence").contains("`answer-wrong`"),
+        "{}",
+        halted["sentence"]
+    );
 
     // Nobody resumes over evidence, and good days do not wash it away.
     let (status, body) = world.order(&govern, FLAG, "resume").await;
@@ -113,7 +130,10 @@ async fn a_worse_candidate_is_halted_at_once_and_stays_so() {
     world.publish(&govern, &changed).await;
     let status = world.status(&govern).await;
     let next = flag(&status);
-    assert_eq!((&next["attempt"], &next["phase"], &next["units"]["treatment"]), (&json!(2), &json!("open"), &json!(0)));
+    assert_eq!(
+        (&next["attempt"], &next["phase"], &next["units"]["treatment"]),
+        (&json!(2), &json!("open"), &json!(0))
+    );
     let second_alpha = next["alpha"]["attempt"].as_f64().expect("a number");
     assert!((first_alpha / second_alpha - 4.0).abs() < 1e-9, "alpha_k falls as 1/k^2");
     assert!(world.pulse(&govern).await.halts.is_empty());

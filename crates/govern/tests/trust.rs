@@ -1,4 +1,5 @@
 //! What the governor refuses to publish, and what it cannot do even if it wanted to.
+#![allow(clippy::expect_used, clippy::panic, reason = "a test that cannot go on stops")]
 
 mod common;
 
@@ -52,7 +53,8 @@ async fn forged_older_foreign_and_contradicting_files_are_refused() {
     let (status, _) = world.post_file(&govern, &new.file).await;
     assert_eq!(status, 200, "the current one again is no news");
     assert_eq!(world.pulse(&govern).await.snapshot, current, "nothing refused ever becomes current");
-    let kinds: Vec<_> = world.ledger(&govern).await.iter().map(|entry| entry["record"]["kind"].clone()).collect();
+    let kinds: Vec<_> =
+        world.ledger(&govern).await.iter().map(|entry| entry["record"]["kind"].clone()).collect();
     assert!(kinds.contains(&json!("snapshot-refused")), "the contradiction is kept: {kinds:?}");
     govern.shutdown().await;
 }
@@ -70,7 +72,9 @@ async fn a_definition_must_be_the_one_that_was_signed() {
     let response = answer(world.client.get(world.url(&govern, "/pulse"))).await;
     assert_eq!((response.0, &response.1["error"]["code"]), (503, &json!("no-pulse")));
 
-    for (wrong, code) in [(definition("everyone", "answer@15"), "other-flags"), ("{".to_owned(), "bad-definition")] {
+    for (wrong, code) in
+        [(definition("everyone", "answer@15"), "other-flags"), ("{".to_owned(), "bad-definition")]
+    {
         let mut other = release.clone();
         other.definition = wrong;
         let (status, body) = world.put_definition(&govern, &other).await;
@@ -119,7 +123,12 @@ async fn tokens_types_tags_and_environments_are_checked() {
     assert_eq!(post("operators-only-0123", "application/octet-stream").await.0, 201);
 
     let digest = flagstone_events::to_hex(&release.mark.digest);
-    let got = world.client.get(world.url(&govern, &format!("/snapshots/{digest}"))).send().await.expect("an answer");
+    let got = world
+        .client
+        .get(world.url(&govern, &format!("/snapshots/{digest}")))
+        .send()
+        .await
+        .expect("an answer");
     assert!(got.headers()["cache-control"].to_str().expect("text").contains("immutable"));
     assert_eq!(got.bytes().await.expect("bytes"), release.file);
     let trust = world.client.get(world.url(&govern, "/trust")).send().await.expect("an answer");

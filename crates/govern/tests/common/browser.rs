@@ -1,6 +1,7 @@
 //! A headless Chromium, driven through chromedriver's HTTP interface (W3C WebDriver).
 
 #![allow(unreachable_pub, reason = "a module of a test")]
+#![allow(clippy::expect_used, clippy::panic, reason = "a test that cannot go on stops")]
 
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -34,15 +35,24 @@ impl Browser {
         let client = reqwest::Client::new();
         let mut browser = Self { driver, client, session: format!("http://127.0.0.1:{port}/session") };
         let flags = [
-            "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
-            "--disable-background-networking", "--disable-component-update", "--hide-scrollbars",
+            "--headless",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--disable-quic",
+            "--no-first-run",
+            "--disable-sync",
+            "--disable-background-networking",
+            "--disable-component-update",
+            "--hide-scrollbars",
         ];
         let wanted = json!({"capabilities": {"alwaysMatch": {
             "browserName": "chrome", "goog:chromeOptions": {"args": flags}, "goog:loggingPrefs": {"browser": "ALL"},
         }}});
         for _ in 0..100 {
             tokio::time::sleep(Duration::from_millis(100)).await;
-            let Ok(response) = browser.client.post(&browser.session).json(&wanted).send().await else { continue };
+            let Ok(response) = browser.client.post(&browser.session).json(&wanted).send().await else {
+                continue;
+            };
             let body: Value = response.json().await.expect("json");
             let id = body["value"]["sessionId"].as_str().unwrap_or_else(|| panic!("no session: {body}"));
             browser.session = format!("{}/{id}", browser.session);

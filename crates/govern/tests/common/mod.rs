@@ -1,5 +1,11 @@
 //! A small world around one governor: keys, a definition, a clock to turn, reporters and the real HTTP API.
 #![allow(dead_code, unreachable_pub, reason = "each test file uses its part")]
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on stops"
+)]
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -97,7 +103,8 @@ impl World {
     pub fn config(&self) -> GovernConfig {
         let clock = Arc::clone(&self.clock);
         let signer = Box::new(self.pulse.clone());
-        let mut config = GovernConfig::new(self.database(), ENVIRONMENT, AUDIENCE, self.trust.clone(), signer);
+        let mut config =
+            GovernConfig::new(self.database(), ENVIRONMENT, AUDIENCE, self.trust.clone(), signer);
         // The tests tick by themselves, so that nothing depends on how fast this machine is.
         config.tick = Duration::from_secs(100);
         config.clock = Arc::new(move || clock.load(Ordering::SeqCst));
@@ -172,7 +179,8 @@ impl World {
     }
 
     pub async fn report(&self, govern: &Govern, batch: &Batch) -> (u16, Value) {
-        let request = self.client.post(self.url(govern, "/events")).header("content-type", "application/json");
+        let request =
+            self.client.post(self.url(govern, "/events")).header("content-type", "application/json");
         answer(request.body(batch.to_json().expect("within limits"))).await
     }
 
@@ -216,7 +224,8 @@ pub fn definition(ceiling: &str, candidate: &str) -> String {
 
 /// A set of planned flags over the metrics `wrong` and `slow` of each flag's own outcomes.
 pub fn set(flags: &[(String, String)]) -> String {
-    let (metrics, flags): (Vec<&str>, Vec<&str>) = flags.iter().map(|(m, f)| (m.as_str(), f.as_str())).unzip();
+    let (metrics, flags): (Vec<&str>, Vec<&str>) =
+        flags.iter().map(|(m, f)| (m.as_str(), f.as_str())).unzip();
     format!(
         "
 metadata: {{ flagSetId: assistant, environment: production }}
@@ -346,14 +355,18 @@ impl Traffic {
                 reason: decision.reason.as_str().into(),
                 at_ms,
             };
-            exposures.push(Body::Exposure(facts.of_unit(&self.pepper, &key, DAY * 1_000).expect("an exposure")));
+            exposures
+                .push(Body::Exposure(facts.of_unit(&self.pepper, &key, DAY * 1_000).expect("an exposure")));
             let rate = if variant == "concise" { self.wrong_concise } else { self.wrong_today };
             let outcome = OutcomeFacts {
                 stream: Stream::Production,
                 name: self.event.into(),
                 request: format!("{name} at {at_ms}"),
                 measures: BTreeMap::from([("latency".into(), 900_000)]),
-                booleans: BTreeMap::from([("wrong".into(), draw(&format!("{} {name} {at_ms}", self.flag)) < rate)]),
+                booleans: BTreeMap::from([(
+                    "wrong".into(),
+                    draw(&format!("{} {name} {at_ms}", self.flag)) < rate,
+                )]),
                 slices: BTreeMap::new(),
                 at_ms: at_ms + 500,
             };
@@ -366,10 +379,12 @@ impl Traffic {
     pub fn batches(&mut self, bodies: Vec<Body>) -> Vec<Batch> {
         let mut batches = Vec::new();
         for chunk in bodies.chunks(1_000) {
-            let events = (self.sequence..).zip(chunk).map(|(sequence, body)| Event { sequence, body: body.clone() });
+            let events =
+                (self.sequence..).zip(chunk).map(|(sequence, body)| Event { sequence, body: body.clone() });
             let events: Vec<Event> = events.collect();
             self.sequence += events.len() as u64;
-            let batch = Batch::new(&self.instance, self.previous.clone(), BTreeMap::new(), events).expect("a batch");
+            let batch =
+                Batch::new(&self.instance, self.previous.clone(), BTreeMap::new(), events).expect("a batch");
             self.previous = Some(batch.id.clone());
             batches.push(batch);
         }
@@ -377,7 +392,13 @@ impl Traffic {
     }
 
     /// One round: these units ask, everything is reported, the governor ticks.
-    pub async fn round(&mut self, world: &World, govern: &Govern, release: &Release, units: std::ops::Range<u64>) {
+    pub async fn round(
+        &mut self,
+        world: &World,
+        govern: &Govern,
+        release: &Release,
+        units: std::ops::Range<u64>,
+    ) {
         let pulse = world.pulse(govern).await;
         let (exposures, outcomes) = self.events(release, &pulse, units, world.now_ms());
         world.pass(30);
