@@ -65,7 +65,7 @@ fn from_a_definition_to_a_verified_file() {
 
     insta::assert_snapshot!(shown(&run(&["compile", "flags.yaml", "-o", "flags.snapshot"])), @r"
     exit 0
-    out: 1 flag (0 with a plan) for `production`: 334 bytes, written to flags.snapshot
+    out: 1 flag (0 with a plan) for `production`: 366 bytes, written to flags.snapshot
     ");
     for role in ["root", "release", "pulse"] {
         let made = run(&["keys", "new", &format!("acme.example/{role}"), "-o", &format!("{role}.key")]);
@@ -98,7 +98,7 @@ fn from_a_definition_to_a_verified_file() {
     let sealed = run(&[&["seal", "flags.snapshot", "-o", "one.sealed"], &seal[..]].concat());
     insta::assert_snapshot!(shown(&sealed), @r"
     exit 0
-    out: sealed for `acme.example/a` in `production`, sequence 1, until [time]: one.sealed (780 bytes)
+    out: sealed for `acme.example/a` in `production`, sequence 1, until [time]: one.sealed (812 bytes)
     ");
     let next =
         run(&[&["seal", "flags.yaml", "-o", "two.sealed", "--after", "one.sealed", "--json"], &seal[..]]
@@ -113,7 +113,7 @@ fn from_a_definition_to_a_verified_file() {
     out: opened: `acme.example/a` in `production`, epoch 1, sequence 2, signed by acme.example/release
     out:   issued [time], until [time]
     out:   digest [digest]
-    out:   1 flags, 334 bytes
+    out:   1 flags, 366 bytes
     ");
     let mut forged = std::fs::read(folder.path().join("two.sealed")).unwrap();
     *forged.last_mut().unwrap() ^= 1;

@@ -43,6 +43,8 @@ mod render;
 pub mod span;
 mod tree;
 
+use sha2::{Digest, Sha256};
+
 pub use diagnostic::{Code, Diagnostic, Diagnostics, Severity};
 pub use flagstone_snapshot::{Draft, FractionalVersion};
 pub use model::Definition;
@@ -103,7 +105,8 @@ pub fn compile(source: &Source, options: &Options) -> Outcome {
         diagnostics.sort();
         return Outcome { draft: None, definition: None, diagnostics };
     };
-    let draft = lower::lower(&read.definition, &read.broken, options, &mut diagnostics);
+    let mut draft = lower::lower(&read.definition, &read.broken, options, &mut diagnostics);
+    draft.definition = Sha256::digest(source.text()).into();
     diagnostics.sort();
     let refused = options.strict && diagnostics.has_errors();
     Outcome { draft: (!refused).then_some(draft), definition: Some(read.definition), diagnostics }

@@ -15,6 +15,9 @@ pub struct Draft {
     pub flag_set: String,
     /// The environment the set was compiled for.
     pub environment: String,
+    /// SHA-256 of the definition's text, so that a signature also covers what the engine does not read:
+    /// metrics, guardrails, owners. Zeros when it was not compiled from a text.
+    pub definition: [u8; 32],
     /// The flag-set metadata; flags carry their merged metadata themselves.
     pub metadata: Option<Json>,
     /// The flags in any order; the layout sorts them by key.

@@ -121,7 +121,7 @@ pub fn encode(draft: &Draft) -> Result<Vec<u8>, EncodeError> {
         writer.flag(flag)?;
     }
     limit("attributes", "", writer.attributes.len(), limits::MAX_ATTRIBUTES)?;
-    writer.finish(flag_set, environment, metadata)
+    writer.finish(draft.definition, [flag_set, environment, metadata])
 }
 
 fn limit(what: &'static str, flag: &str, found: usize, limit: usize) -> Result<(), EncodeError> {
@@ -408,7 +408,11 @@ impl Writer {
         Ok(Instruction { op, a, b: b.into(), c: c.into() })
     }
 
-    fn finish(self, flag_set: Span, environment: Span, metadata: Span) -> Result<Vec<u8>, EncodeError> {
+    fn finish(
+        self,
+        definition: [u8; 32],
+        [flag_set, environment, metadata]: [Span; 3],
+    ) -> Result<Vec<u8>, EncodeError> {
         let tables = [
             (self.attributes.len(), self.attributes.as_bytes()),
             (self.instructions.len(), self.instructions.as_bytes()),
@@ -428,6 +432,7 @@ impl Writer {
             reserved: 0.into(),
             total: (total as u32).into(),
             counts: tables.map(|(count, _)| (count as u32).into()),
+            definition,
             flag_set,
             environment,
             metadata,

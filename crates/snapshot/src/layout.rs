@@ -48,6 +48,8 @@ pub struct Header {
     /// Records in each table, in file order: attributes, instructions, programs, variants, domains, stages,
     /// plans, flags; then the bytes of the heap.
     pub counts: [U32; 9],
+    /// SHA-256 of the definition's text, zeros for none.
+    pub definition: [u8; 32],
     /// Name of the flag set, may be empty.
     pub flag_set: Span,
     /// Name of the environment.
@@ -218,6 +220,6 @@ mod tests {
             size_of::<PlanRecord>(),
             size_of::<FlagRecord>(),
         ];
-        assert_eq!(sizes, [72, 8, 8, 12, 16, 8, 24, 48, 36]);
+        assert_eq!(sizes, [104, 8, 8, 12, 16, 8, 24, 48, 36]);
     }
 }

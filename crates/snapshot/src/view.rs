@@ -75,6 +75,12 @@ impl<'a> Snapshot<'a> {
         self.text(self.header.flag_set)
     }
 
+    /// SHA-256 of the definition's text that it was compiled from, zeros when there was none.
+    #[must_use]
+    pub fn definition(&self) -> [u8; 32] {
+        self.header.definition
+    }
+
     /// The environment it was compiled for.
     #[must_use]
     pub fn environment(&self) -> &'a str {

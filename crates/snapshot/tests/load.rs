@@ -34,6 +34,7 @@ fn draft() -> Draft {
     Draft {
         flag_set: "assistant".into(),
         environment: "test".into(),
+        definition: [9; 32],
         metadata: Some(Json::Object(vec![("team".into(), "x".into())])),
         flags: vec![
             DraftFlag {
@@ -63,6 +64,7 @@ fn what_was_written_reads_back() {
     assert_eq!(bytes, encode(&draft()).unwrap(), "equal drafts give equal bytes");
     let snapshot = Snapshot::load(&bytes).unwrap();
     assert_eq!((snapshot.flag_set(), snapshot.environment()), ("assistant", "test"));
+    assert_eq!(snapshot.definition(), [9; 32]);
     assert_eq!(snapshot.metadata(), r#"{"team":"x"}"#);
     assert_eq!(snapshot.flags().map(|flag| flag.key()).collect::<Vec<_>>(), ["ant", "zebra"]);
     let flag = snapshot.flag(snapshot.find("zebra").unwrap()).unwrap();

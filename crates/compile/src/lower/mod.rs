@@ -34,6 +34,7 @@ pub(crate) fn lower(
     let mut draft = Draft {
         flag_set: set.metadata.text("flagSetId").unwrap_or_default().to_owned(),
         environment: environment.to_owned(),
+        definition: [0; 32], // the text is not known here
         metadata: merge(&set.metadata, &Metadata::default()),
         flags: Vec::with_capacity(set.flags.len() + broken.len()),
     };
