@@ -1,5 +1,6 @@
 //! The whole check, step by step; every step runs even when one before it failed.
 
+use std::path::PathBuf;
 use std::process::{Command, ExitCode};
 use std::time::Instant;
 
@@ -11,22 +12,29 @@ use crate::{artefacts, browser, setup, sizes};
 
 type Step = (&'static str, fn(&Places) -> Result<()>);
 
-const STEPS: [Step; 7] = [
+const STEPS: [Step; 8] = [
     ("toolchain", toolchain),
     ("format", format),
     ("lints", lints),
     ("artefacts", build),
     ("tests", tests),
     ("javascript", javascript),
+    ("python", python),
     ("sizes", weigh),
 ];
 
-/// Runs every step and closes with `N passed, N failed`.
-pub(crate) fn everything(places: &Places) -> Result<ExitCode> {
+/// Runs every step, or those named, and closes with `N passed, N failed`.
+pub(crate) fn everything(places: &Places, only: &[String]) -> Result<ExitCode> {
+    if let Some(unknown) = only.iter().find(|name| STEPS.iter().all(|(step, _)| step != name)) {
+        let names: Vec<&str> = STEPS.iter().map(|(name, _)| *name).collect();
+        bail!("there is no step `{unknown}`\nhint: the steps are {}", names.join(", "));
+    }
+    let chosen: Vec<&Step> =
+        STEPS.iter().filter(|(name, _)| only.is_empty() || only.iter().any(|one| one == name)).collect();
     let mut failed = Vec::new();
     let begin = Instant::now();
-    for (number, (name, step)) in STEPS.iter().enumerate() {
-        println!("\n== {}/{} {name}", number + 1, STEPS.len());
+    for (number, (name, step)) in chosen.iter().enumerate() {
+        println!("\n== {}/{} {name}", number + 1, chosen.len());
         let start = Instant::now();
         let result = step(places);
         let seconds = start.elapsed().as_secs_f64();
@@ -42,7 +50,7 @@ pub(crate) fn everything(places: &Places) -> Result<ExitCode> {
     if !failed.is_empty() {
         println!("failed: {}", failed.join(", "));
     }
-    println!("{} passed, {} failed", STEPS.len() - failed.len(), failed.len());
+    println!("{} passed, {} failed", chosen.len() - failed.len(), failed.len());
     Ok(if failed.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
@@ -92,6 +100,21 @@ fn javascript(places: &Places) -> Result<()> {
     let mut node = Command::new("node");
     node.arg("test.mjs").current_dir(&folder).env("CHROMIUM", setup::chromium()?);
     succeed(node.env("FIXTURES", &fixtures).env("BROWSER_BUILD", places.browser()))
+}
+
+/// The component in Python's wasmtime: an embedder without any code of ours.
+fn python(places: &Places) -> Result<()> {
+    let fixtures = fixtures(places)?;
+    let mut embed = Command::new(setup::python(places)?);
+    embed.arg(places.below("host-tests/python/embed.py")).arg(places.component());
+    succeed(embed.arg(&fixtures))
+}
+
+/// Sealed files and native answers for embedders in other languages.
+fn fixtures(places: &Places) -> Result<PathBuf> {
+    let folder = places.below("target/fixtures");
+    succeed(cargo(places).args(["run", "--package", "host-tests", "--bin", "fixtures", "--"]).arg(&folder))?;
+    Ok(folder)
 }
 
 fn weigh(places: &Places) -> Result<()> {

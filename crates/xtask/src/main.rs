@@ -47,11 +47,15 @@ enum Command {
         json: bool,
     },
     /// Runs the whole check: format, lints, artefacts, all tests, the browser page, sizes. Installs what is
-    /// lacking (rustup targets, Debian's chromium, npm packages) and says so.
+    /// lacking (rustup targets, Debian's chromium, npm and PyPI packages) and says so.
     #[command(
-        after_help = "Examples:\n  cargo xtask test\n\nThe last line is `N passed, N failed`, one step counting one."
+        after_help = "Examples:\n  cargo xtask test\n  cargo xtask test --only format --only sizes\n\nThe last line is `N passed, N failed`, one step counting one."
     )]
-    Test,
+    Test {
+        /// Run this step only (may be repeated).
+        #[arg(long, value_name = "STEP")]
+        only: Vec<String>,
+    },
     /// Builds the component and runs the real system on examples/assistant; further arguments are passed on.
     #[command(
         after_help = "Examples:\n  cargo xtask demo\n  cargo xtask demo --headless --json\n  cargo xtask demo --headless --seed 7\n\nThe exit code is the demo's own."
@@ -85,7 +89,7 @@ fn main() -> ExitCode {
     let result = match Arguments::parse().command {
         Command::Build { browser } => build(&places, browser).map(|()| ExitCode::SUCCESS),
         Command::Sizes { json } => sizes::report(&places, json),
-        Command::Test => check::everything(&places),
+        Command::Test { only } => check::everything(&places, &only),
         Command::Demo { arguments } => pass::demo(&places, &arguments),
         Command::Conformance { arguments } => pass::conformance(&places, &arguments),
         Command::Bind { input, output } => bind_step(&input, &output).map(|()| ExitCode::SUCCESS),
