@@ -1,5 +1,6 @@
 //! kill -9 of a host while it persists, a hundred times: the next start finds the old state or the new one,
 //! never a torn one, and never an older one than was known to be kept.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Command, Stdio};

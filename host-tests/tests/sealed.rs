@@ -1,5 +1,6 @@
 //! A flipped bit anywhere in a sealed file is refused: by the native code for every bit, and by the
 //! component, which is the same code, for one bit of every byte.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use flagstone_host::engine::{CallError, Instance, Opening};
 use flagstone_host::{ComponentSource, Engine};

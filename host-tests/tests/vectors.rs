@@ -1,6 +1,8 @@
 //! The shared vectors, natively and in the component: the same text, byte for byte. (The browser build answers
 //! them in `browser-page/test.mjs`.)
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
 use flagstone_host::engine::{Instance, Opening};
 use flagstone_host::{ComponentSource, Engine};
 use flagstone_snapshot::Snapshot;

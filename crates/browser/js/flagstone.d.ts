@@ -56,6 +56,8 @@ export interface Flag {
   kind: "boolean" | "string" | "number" | "object";
   client: boolean;
   planned: boolean;
+  /** Path of the attribute that identifies the plan's unit; exposures are about it. */
+  unit?: string;
   variants: string[];
 }
 

@@ -31,6 +31,7 @@ struct Shared {
     trust: TrustRoot,
     policy: Policy,
     mark: Mark,
+    expires: u64,
     control: RefCell<Control>,
     pulse: Cell<Option<u64>>,
 }
@@ -74,8 +75,10 @@ impl Engine {
         let loaded =
             Loaded::try_new(opened.payload.to_vec(), |bytes| Snapshot::load(bytes)).map_err(failure)?;
         let info = serde_wasm_bindgen::to_value(&Info::new(loaded.borrow_dependent(), &opened))?;
-        let (mark, control) = (opened.mark, RefCell::new(Control::closed(loaded.borrow_dependent())));
-        let shared = Rc::new(Shared { loaded, trust, policy, mark, control, pulse: Cell::new(None) });
+        let (mark, expires) = (opened.mark, opened.statement.expires);
+        let control = RefCell::new(Control::closed(loaded.borrow_dependent()));
+        let shared =
+            Rc::new(Shared { loaded, trust, policy, mark, expires, control, pulse: Cell::new(None) });
         Ok(Engine { shared, info })
     }
 
@@ -84,7 +87,7 @@ impl Engine {
         self.info.clone()
     }
 
-    /// The flags in index order: `[{key, kind, client, planned, variants: [name]}]`.
+    /// The flags in index order: `[{key, kind, client, planned, unit?, variants: [name]}]`.
     pub fn flags(&self) -> Result<JsValue, JsValue> {
         let flags: Vec<_> = self.shared.snapshot().flags().map(flag_info).collect();
         Ok(serde_wasm_bindgen::to_value(&flags)?)
@@ -100,12 +103,9 @@ impl Engine {
         let snapshot = self.shared.snapshot();
         let control = if pulse.snapshot == self.shared.mark {
             let stages = pulse.stages.iter().map(|(flag, stage)| (flag.as_str(), *stage));
-            Control::new(snapshot, pulse.expires, stages, halts)
+            Control::new(snapshot, pulse.expires.min(self.shared.expires), stages, halts)
         } else {
-            let old = self.shared.control.borrow();
-            let stages = snapshot.flags().filter_map(|flag| Some((flag.key(), old.stage(flag.index())?)));
-            let halted = snapshot.flags().filter(|flag| old.halted(flag.index())).map(|flag| flag.key());
-            Control::new(snapshot, old.lease_until(), stages, halted.chain(halts))
+            self.shared.control.borrow().also_halting(snapshot, halts)
         };
         self.shared.control.replace(control);
         self.shared.pulse.set(Some(pulse.number));

@@ -52,6 +52,7 @@ pub(crate) struct FlagInfo<'a> {
     kind: &'static str,
     client: bool,
     planned: bool,
+    unit: Option<&'a str>,
     variants: Vec<&'a str>,
 }
 
@@ -108,7 +109,7 @@ pub(crate) fn flag_info(flag: Flag<'_>) -> FlagInfo<'_> {
     };
     let variants = (0..flag.variant_count()).filter_map(|at| flag.variant(at)).map(|variant| variant.name);
     let (client, planned) = (flag.client(), flag.plan().is_some());
-    FlagInfo { key: flag.key(), kind, client, planned, variants: variants.collect() }
+    FlagInfo { key: flag.key(), kind, client, planned, unit: flag.unit(), variants: variants.collect() }
 }
 
 /// Errors with a stable code.

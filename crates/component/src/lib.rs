@@ -46,6 +46,7 @@ struct Engine {
     audience: String,
     environment: String,
     mark: Mark,
+    expires: u64,
     snapshot: Snapshot<'static>,
     control: Control,
     pulse: Option<u64>,
@@ -94,7 +95,9 @@ impl evaluator::Guest for Component {
         };
         let control = Control::closed(&snapshot);
         let contexts = Slots::new();
-        let engine = Engine { trust, audience, environment, mark, snapshot, control, pulse: None, contexts };
+        let expires = statement.expires;
+        let engine =
+            Engine { trust, audience, environment, mark, expires, snapshot, control, pulse: None, contexts };
         *ENGINE.lock() = Some(engine);
         Ok(info)
     }
@@ -123,6 +126,7 @@ impl evaluator::Guest for Component {
             },
             client: flag.client(),
             planned: flag.plan().is_some(),
+            unit: flag.unit().map(Into::into),
         };
         with(|engine| engine.snapshot.flags().map(info).collect()).unwrap_or_default()
     }
@@ -194,18 +198,15 @@ impl cohorts::Guest for Component {
     }
 }
 
-/// A pulse for this snapshot replaces the one before. One for another snapshot may only halt here: its stages
-/// and its lease belong to that snapshot's plans.
+/// A pulse for this snapshot replaces the one before, and its lease ends with the snapshot at the latest. One
+/// for another snapshot may only halt here.
 fn controlled(engine: &Engine, pulse: &PulseStatement) -> Control {
-    let (snapshot, old) = (&engine.snapshot, &engine.control);
     let halts = pulse.halts.iter().map(String::as_str);
-    if pulse.snapshot == engine.mark {
-        let stages = pulse.stages.iter().map(|(flag, stage)| (flag.as_str(), *stage));
-        return Control::new(snapshot, pulse.expires, stages, halts);
+    if pulse.snapshot != engine.mark {
+        return engine.control.also_halting(&engine.snapshot, halts);
     }
-    let stages = snapshot.flags().filter_map(|flag| Some((flag.key(), old.stage(flag.index())?)));
-    let halted = snapshot.flags().filter(|flag| old.halted(flag.index())).map(|flag| flag.key());
-    Control::new(snapshot, old.lease_until(), stages, halted.chain(halts))
+    let stages = pulse.stages.iter().map(|(flag, stage)| (flag.as_str(), *stage));
+    Control::new(&engine.snapshot, pulse.expires.min(engine.expires), stages, halts)
 }
 
 fn keep(engine: &mut Engine, context: Result<Context, ContextError>) -> Result<u32, Fault> {

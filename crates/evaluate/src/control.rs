@@ -40,12 +40,25 @@ impl Control {
                 *slot = stage.min(ceiling);
             }
         }
+        control.halt(snapshot, halts);
+        control
+    }
+
+    /// What a pulse about another snapshot may do here: halt. Its stages and its lease are about that
+    /// snapshot's plans, so those of this one stay.
+    #[must_use]
+    pub fn also_halting<'k>(&self, snapshot: &Snapshot<'_>, halts: impl Iterator<Item = &'k str>) -> Control {
+        let mut control = self.clone();
+        control.halt(snapshot, halts);
+        control
+    }
+
+    fn halt<'k>(&mut self, snapshot: &Snapshot<'_>, halts: impl Iterator<Item = &'k str>) {
         for key in halts {
-            if let Some(slot) = snapshot.find(key).and_then(|index| control.flags.get_mut(index as usize)) {
+            if let Some(slot) = snapshot.find(key).and_then(|index| self.flags.get_mut(index as usize)) {
                 *slot |= HALTED;
             }
         }
-        control
     }
 
     /// Whether the pulse still holds at `now`.

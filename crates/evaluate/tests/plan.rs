@@ -1,6 +1,7 @@
 //! Laws of rollout plans, over random ladders and units: widening only adds, narrowing gives back the last
 //! to come, nobody is in both arms or swaps treatment for control, and the cohort is a function of the
 //! bucket alone.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use flagstone_evaluate::{Arm, Context, Control, Decision, Detail, Reason, decide_key};
 use flagstone_snapshot::{

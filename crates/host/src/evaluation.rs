@@ -45,7 +45,8 @@ impl Evaluation {
     }
 }
 
-/// A context to decide for: the JSON text of an object. `targetingKey` names the unit.
+/// A context to decide for: the JSON text of an object. `targetingKey` names the unit, unless a flag's plan
+/// says that another attribute does.
 pub struct ContextText {
     pub(crate) text: String,
     pub(crate) unit: Option<UnitKey>,
@@ -65,6 +66,19 @@ fn unit(key: Option<&serde_json::Value>) -> Option<UnitKey> {
         _ => return None,
     };
     UnitKey::new(text).ok()
+}
+
+/// The unit at a dotted path of a context, for plans whose unit is not the targeting key.
+pub(crate) fn unit_at(context: &str, path: &str) -> Option<UnitKey> {
+    let context: serde_json::Value = serde_json::from_str(context).ok()?;
+    let mut here = &context;
+    for part in path.split('.') {
+        here = match here {
+            serde_json::Value::Array(elements) => elements.get(part.parse::<usize>().ok()?)?,
+            other => other.get(part)?,
+        };
+    }
+    unit(Some(here))
 }
 
 impl From<&serde_json::Value> for ContextText {

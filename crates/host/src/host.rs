@@ -12,7 +12,7 @@ use tokio::task::JoinHandle;
 use crate::clock::{self, HostClock};
 use crate::config::{HostConfig, Report};
 use crate::engine::{Decision, Engine};
-use crate::evaluation::{ContextText, Evaluation};
+use crate::evaluation::{ContextText, Evaluation, unit_at};
 use crate::live::Live;
 use crate::record::{Recorded, Recorder};
 use crate::report::{ReportConfig, ReportCounts, Reporter};
@@ -172,6 +172,10 @@ impl Host {
         }
         let Some(loaded) = self.live.current() else { return unanswered("PROVIDER_NOT_READY", None) };
         let snapshot = Some(loaded.id());
+        let unit = match loaded.unit(flag) {
+            None | Some("targetingKey") => unit,
+            Some(path) => unit_at(&context, path),
+        };
         match self.live.decide(&loaded, &context, flag, now) {
             Ok((decision, text)) => Evaluation { decision, text, snapshot, at_ms, unit },
             Err(_) => unanswered("GENERAL", snapshot),

@@ -256,6 +256,12 @@ impl<'a> Flag<'a> {
             .or(self.default_variant())
     }
 
+    /// Path of the attribute that identifies the unit of its plan, none without a plan.
+    #[must_use]
+    pub fn unit(&self) -> Option<&'a str> {
+        self.plan().and_then(|plan| self.snapshot.attribute(plan.unit()))
+    }
+
     /// Position of the targeting rule.
     #[must_use]
     pub fn targeting(&self) -> Option<u32> {

@@ -1,4 +1,5 @@
 //! Whatever bytes come: a snapshot or a typed error, never a panic; and what loads reads as it was written.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use flagstone_snapshot::limits::{MAX_LOOPS, MAX_STACK, MAX_STAGES};
 use flagstone_snapshot::{

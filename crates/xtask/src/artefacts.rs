@@ -107,3 +107,19 @@ fn without_custom_sections(module: &[u8], keeps: impl Fn(&str) -> bool) -> Resul
     }
     Ok(kept)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_custom_sections_that_are_kept_stay() {
+        let header = b"\0asm\x01\0\0\0".as_slice();
+        let (types, name, kept) =
+            (b"\x01\x04\x01\x60\0\0".as_slice(), b"\0\x06\x04nameX", b"\0\x06\x04keepY");
+        let module = [header, name, types, kept, name].concat();
+        let stripped = without_custom_sections(&module, |name| name == "keep").unwrap();
+        assert_eq!(stripped, [header, types, kept].concat());
+        assert!(without_custom_sections(&module[..module.len() - 1], |_| false).is_err());
+    }
+}

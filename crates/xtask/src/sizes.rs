@@ -116,3 +116,25 @@ fn brotli(bytes: &[u8]) -> Result<usize> {
     brotli::BrotliCompress(&mut &*bytes, &mut out, &parameters)?;
     Ok(out.len())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A module with one type, and the import `m.f` of it.
+    const MODULE: &[u8] = b"\0asm\x01\0\0\0\x01\x04\x01\x60\0\0\x02\x07\x01\x01m\x01f\0\0";
+
+    #[test]
+    fn imports_are_named() {
+        assert_eq!(imports(MODULE).unwrap(), ["m.f"]);
+        assert!(imports(&MODULE[..8]).unwrap().is_empty());
+        assert!(imports(b"not wasm").is_err());
+    }
+
+    #[test]
+    fn bytes_are_weighed_as_sent() {
+        let text = "flagstone ".repeat(1_000);
+        let (gzip, brotli) = (gzip(text.as_bytes()).unwrap(), brotli(text.as_bytes()).unwrap());
+        assert!(brotli < gzip && gzip < 200, "{brotli} {gzip}");
+    }
+}

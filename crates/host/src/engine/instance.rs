@@ -47,6 +47,8 @@ pub struct Flag {
     pub key: String,
     /// Whether it has a rollout plan.
     pub planned: bool,
+    /// Path of the attribute that identifies the plan's unit; none without a plan.
+    pub unit: Option<String>,
 }
 
 /// Why a call has no answer.
@@ -139,7 +141,10 @@ impl Instance {
     pub fn flags(&mut self) -> Result<Vec<Flag>, CallError> {
         give_time(&mut self.store, limits::OPEN_TICKS);
         let flags = self.flags.flagstone_flags_evaluator().call_flags(&mut self.store).map_err(trap)?;
-        Ok(flags.into_iter().map(|flag| Flag { key: flag.key, planned: flag.planned }).collect())
+        Ok(flags
+            .into_iter()
+            .map(|flag| Flag { key: flag.key, planned: flag.planned, unit: flag.unit })
+            .collect())
     }
 
     /// Decides a flag. `context` is the JSON text of an object; the text that comes back is the canonical one.

@@ -49,6 +49,12 @@ impl Loaded {
         SnapshotId { epoch, sequence, digest }
     }
 
+    /// Path of the attribute that identifies the unit of a flag's plan.
+    pub(crate) fn unit(&self, key: &str) -> Option<&str> {
+        let index = self.flags.binary_search_by(|flag| flag.key.as_str().cmp(key)).ok()?;
+        self.flags.get(index)?.unit.as_deref()
+    }
+
     /// Its flags, in key order.
     pub(crate) fn flags(&self) -> &[Flag] {
         &self.flags
