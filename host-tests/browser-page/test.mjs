@@ -83,6 +83,9 @@ try {
       note: "bad-note", mark: "bad-mark", context: "context-too-large", list: "TypeError",
     });
   });
+  await check("a pulse for another snapshot only halts", async () => {
+    assert.deepEqual(await page.evaluate(elsewhere), [["stage", undefined], ["stage", "halt"], 2]);
+  });
   await check("memory does not grow over 1,000 swaps", async () => {
     const [before, after] = await page.evaluate(swaps);
     assert.equal(after, before);
@@ -168,6 +171,20 @@ async function refusals() {
     context: code(() => engine.context({ large: "x".repeat(70_000) })),
     list: code(() => engine.context([1, 2])),
   };
+}
+
+/** The plan's and the other flag's detail before and after a pulse that names another snapshot, and that one. */
+async function elsewhere() {
+  const { Flagstone } = await import("/browser/flagstone.js");
+  const get = async (name) => (await fetch(`/fixtures/page/${name}`)).arrayBuffer().then((b) => new Uint8Array(b));
+  const policy = await (await fetch("/fixtures/page/policy.json")).json();
+  const engine = new Flagstone(new TextDecoder().decode(await get("trust.txt")), await get("flags.sealed"), policy);
+  const context = engine.context({ targetingKey: "ana", email: "ana@acme.example", consent: "trial" });
+  const details = () => ["answer-behaviour", "greeting"].map((key) => engine.decide(context, key, policy.now).detail);
+  engine.pulse(await get("pulse.txt"), policy.now);
+  const before = details();
+  const { snapshot } = engine.pulse(await get("other.txt"), policy.now);
+  return [before, details(), snapshot.sequence];
 }
 
 async function swaps() {

@@ -112,13 +112,14 @@ impl Vectors {
     }
 }
 
-/// A sealed snapshot with the trust root that opens it, and the identity that opening it gives.
+/// A sealed snapshot with the trust root that opens it.
 pub struct Sealed {
     /// The trust note.
     pub trust: Vec<u8>,
     /// The sealed file.
     pub file: Vec<u8>,
-    mark: Mark,
+    /// The identity that opening it gives.
+    pub mark: Mark,
 }
 
 /// Seals a payload with the test keys at [`ISSUED`].

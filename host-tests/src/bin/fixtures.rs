@@ -8,8 +8,9 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
 use clap::Parser;
+use flagstone_seal::Mark;
 use flagstone_snapshot::Snapshot;
-use host_tests::fixture::{self, AUDIENCE, ENVIRONMENT};
+use host_tests::fixture::{self, AUDIENCE, ENVIRONMENT, World};
 use host_tests::vectors::{self, ISSUED, LEASE, Pulse, Vectors, seal};
 
 /// Writes sealed test files.
@@ -68,6 +69,9 @@ fn write(folder: &Path) -> Result<()> {
     put(&page.join("forged.sealed"), &forged)?;
     put(&page.join("pulse.txt"), &sealed.pulse(&pulse(1, &[]), 1)?)?;
     put(&page.join("halt.txt"), &sealed.pulse(&pulse(1, &["answer-behaviour"]), 2)?)?;
+    let other = Mark { sequence: sealed.mark.sequence + 1, ..sealed.mark };
+    let elsewhere = World::new(ISSUED)?.pulse(3, other, &[], &["greeting"])?;
+    put(&page.join("other.txt"), &elsewhere)?;
     let policy = serde_json::json!({ "audience": AUDIENCE, "environment": ENVIRONMENT, "now": ISSUED });
     put(&page.join("policy.json"), policy.to_string().as_bytes())?;
     put(&folder.join("index.json"), serde_json::json!({ "vectors": index }).to_string().as_bytes())?;
