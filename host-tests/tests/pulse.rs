@@ -11,8 +11,11 @@ const PLANNED: &str = "answer-behaviour";
 /// On the allow-list of the first stage.
 const STAFF: &str = r#"{"targetingKey": "ana", "email": "ana@acme.example", "consent": ["trial"]}"#;
 
+/// The detail of a decision; a trap reads as its message.
 fn detail(instance: &mut Instance, flag: &str, now: u64) -> Option<String> {
-    instance.decide(STAFF, flag, now).unwrap().0.detail
+    instance
+        .decide(STAFF, flag, now)
+        .map_or_else(|error| Some(error.to_string()), |(decision, _)| decision.detail)
 }
 
 #[test]

@@ -8,11 +8,11 @@ use anyhow::{Result, bail};
 
 use crate::places::Places;
 use crate::run::{cargo, succeed, which};
-use crate::{artefacts, browser, setup, sizes};
+use crate::{artefacts, browser, pass, setup, sizes};
 
 type Step = (&'static str, fn(&Places) -> Result<()>);
 
-const STEPS: [Step; 8] = [
+const STEPS: [Step; 9] = [
     ("toolchain", toolchain),
     ("format", format),
     ("lints", lints),
@@ -20,6 +20,7 @@ const STEPS: [Step; 8] = [
     ("tests", tests),
     ("javascript", javascript),
     ("python", python),
+    ("demo", demo),
     ("sizes", weigh),
 ];
 
@@ -115,6 +116,15 @@ fn fixtures(places: &Places) -> Result<PathBuf> {
     let folder = places.below("target/fixtures");
     succeed(cargo(places).args(["run", "--package", "host-tests", "--bin", "fixtures", "--"]).arg(&folder))?;
     Ok(folder)
+}
+
+/// The real system, judged by itself, with its control plane killed (SIGKILL) and brought back on the way.
+fn demo(places: &Places) -> Result<()> {
+    let arguments = ["--headless", "--seed", "5", "--kill-control-plane-at", "15"].map(Into::into);
+    if pass::demo(places, &arguments)? != ExitCode::SUCCESS {
+        bail!("the demonstration did not hold what it promises");
+    }
+    Ok(())
 }
 
 fn weigh(places: &Places) -> Result<()> {

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, Result, bail};
 use clap::Parser;
-use host_tests::conformance::{Suite, run};
+use host_tests::conformance::{Suite, must_hold, run};
 use host_tests::shared;
 
 /// Run other projects' published expectations against the engine.
@@ -60,9 +60,4 @@ fn conform(arguments: &Arguments) -> Result<ExitCode> {
         println!("{}", serde_json::json!({ "suites": suites }));
     }
     Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
-}
-
-/// Suites whose every row must hold; the others are information.
-fn must_hold(name: &str) -> bool {
-    matches!(name, "flagd" | "json-logic/compatible" | "murmur3")
 }

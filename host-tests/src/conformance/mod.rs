@@ -42,6 +42,12 @@ impl Suite {
     }
 }
 
+/// Suites whose every row must hold; the others are information.
+#[must_use]
+pub fn must_hold(suite: &str) -> bool {
+    matches!(suite, "flagd" | "json-logic/compatible" | "murmur3")
+}
+
 /// Runs every suite whose data is in `folder`.
 ///
 /// # Errors
