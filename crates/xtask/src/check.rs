@@ -57,7 +57,9 @@ pub(crate) fn everything(places: &Places, only: &[String]) -> Result<ExitCode> {
 
 fn toolchain(places: &Places) -> Result<()> {
     setup::target(places, artefacts::TARGET)?;
-    setup::components(places)
+    setup::components(places)?;
+    // Before the tests, which drive the dashboard and a page in it.
+    setup::chromium().map(drop)
 }
 
 fn format(places: &Places) -> Result<()> {

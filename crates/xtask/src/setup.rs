@@ -37,22 +37,24 @@ pub(crate) fn components(places: &Places) -> Result<()> {
     Ok(())
 }
 
-/// Chromium's path; installs Debian's package when there is none.
+/// Chromium's path; installs Debian's packages of it and its driver when one is missing.
 pub(crate) fn chromium() -> Result<PathBuf> {
     const NAMES: [&str; 3] = ["chromium", "chromium-browser", "google-chrome"];
-    if let Some(found) = which(&NAMES) {
+    if let Some(found) = which(&NAMES)
+        && which(&["chromedriver"]).is_some()
+    {
         return Ok(found);
     }
     if which(&["apt-get"]).is_none() {
-        bail!("there is no chromium\nhint: install it and put it on the search path");
+        bail!("chromium or chromedriver is missing\nhint: install both and put them on the search path");
     }
-    say("installing Debian's package `chromium` with apt-get");
+    say("installing Debian's packages `chromium` and `chromium-driver` with apt-get");
     let apt = |arguments: &[&str]| {
         succeed(Command::new("apt-get").args(arguments).env("DEBIAN_FRONTEND", "noninteractive"))
             .context("hint: installing chromium needs root")
     };
     apt(&["update", "--quiet=2"])?;
-    apt(&["install", "--yes", "--quiet=2", "--no-install-recommends", "chromium"])?;
+    apt(&["install", "--yes", "--quiet=2", "--no-install-recommends", "chromium", "chromium-driver"])?;
     which(&NAMES).context("chromium is not there even after its installation")
 }
 
