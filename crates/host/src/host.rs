@@ -98,7 +98,7 @@ impl Host {
         let gate: Arc<dyn Gate> = Arc::<Live>::clone(&live);
         let mut sync = Syncer::new(sync_config, gate, keeper, Arc::new(store), Arc::clone(&clock), damage)?;
         sync.restore().await;
-        let (sync_status, client) = (sync.status(), sync.client());
+        let (sync_status, client, recovered) = (sync.status(), sync.client(), sync.recovered());
 
         let (total_bytes, segment_bytes) = (config.spool_bytes, config.segment_bytes);
         let folder = config.data_dir.join("spool");
@@ -124,6 +124,7 @@ impl Host {
                 spool: Arc::clone(&spool),
                 counts: Arc::clone(&report),
                 written,
+                recovered: (config.report == Report::Source).then_some(recovered),
             };
             tasks.push(tokio::spawn(reporter.run(report_stopped)));
         }

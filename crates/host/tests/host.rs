@@ -258,6 +258,27 @@ async fn a_sink_that_fails_loses_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn evidence_that_waited_out_an_outage_does_not_wait_out_a_long_back_off_too() {
+    let bench = Bench::new().await;
+    let mut config = bench.config();
+    config.backoff_first = Duration::from_secs(3_600); // a wait, drawn up to this, that no test outlasts
+    let host = Host::start_with(config, engine()).await.unwrap();
+    let manner = |manner: Manner| {
+        let mut plane = bench.plane.lock().unwrap();
+        (plane.pulse_manner, plane.events_manner) = (manner.clone(), manner);
+    };
+    manner(Manner::Status(503, None));
+    assert_eq!(host.outcome("u", outcome(1)), Recorded::Queued);
+    wait_until("a failed delivery", || host.status().events.failures == 1).await;
+    host.sync_now();
+    wait_until("a failed sync", || host.status().sync.failures == 1).await;
+    manner(Manner::Well);
+    host.sync_now();
+    wait_until("delivery", || host.status().events.delivered == 1).await;
+    host.shutdown(Duration::from_secs(1)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_refused_batch_is_set_aside_and_the_next_ones_go_on() {
     let bench = Bench::new().await;
     let host = bench.host().await;

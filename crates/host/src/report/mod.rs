@@ -66,6 +66,9 @@ pub(crate) struct Reporter {
     pub(crate) spool: Arc<Mutex<Spool>>,
     pub(crate) counts: Arc<ReportCounts>,
     pub(crate) written: Arc<Notify>,
+    /// Told when the source that events also go to is back, none when they go elsewhere: evidence that waited
+    /// out an outage must not wait out a long back-off too. Sync's own jitter keeps hosts apart.
+    pub(crate) recovered: Option<Arc<Notify>>,
 }
 
 /// What one round came to.
@@ -126,7 +129,12 @@ impl Reporter {
     /// After a failure: the wait. With nothing to send: until there is something, and a little longer for more.
     async fn pause(&self, wait: Option<Duration>) {
         match wait {
-            Some(wait) => tokio::time::sleep(wait).await,
+            Some(wait) => match &self.recovered {
+                Some(recovered) => {
+                    let _ = tokio::time::timeout(wait, recovered.notified()).await;
+                }
+                None => tokio::time::sleep(wait).await,
+            },
             None => {
                 self.written.notified().await;
                 let until = Instant::now() + self.config.linger;

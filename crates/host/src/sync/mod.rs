@@ -58,6 +58,7 @@ pub(crate) struct Syncer {
     store: Arc<Store>,
     clock: Arc<HostClock>,
     status: Arc<Mutex<SyncStatus>>,
+    recovered: Arc<Notify>,
     tags: Tags,
 }
 
@@ -91,12 +92,18 @@ impl Syncer {
         let trust_version = keeper.trust_version();
         let status = SyncStatus { damage, trust_version, ..SyncStatus::default() };
         let status = Arc::new(Mutex::new(status));
-        Ok(Self { config, client, gate, keeper, store, clock, status, tags: Tags::default() })
+        let recovered = Arc::new(Notify::new());
+        Ok(Self { config, client, gate, keeper, store, clock, status, recovered, tags: Tags::default() })
     }
 
     /// A view of the status that stays up to date.
     pub(crate) fn status(&self) -> Arc<Mutex<SyncStatus>> {
         Arc::clone(&self.status)
+    }
+
+    /// Told when an attempt succeeds after others had failed: the source is back.
+    pub(crate) fn recovered(&self) -> Arc<Notify> {
+        Arc::clone(&self.recovered)
     }
 
     pub(crate) fn client(&self) -> reqwest::Client {
@@ -114,6 +121,9 @@ impl Syncer {
             let wait = match self.attempt().await {
                 Ok(()) => {
                     let mut status = self.lock();
+                    if status.failures > 0 {
+                        self.recovered.notify_one();
+                    }
                     status.failures = 0;
                     status.last_success_ms = Some(self.clock.milliseconds());
                     backoff::steady(self.config.poll, clock::random())
