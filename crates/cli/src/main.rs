@@ -3,6 +3,7 @@
 mod commands;
 mod files;
 mod output;
+mod stop;
 
 use std::process::ExitCode;
 

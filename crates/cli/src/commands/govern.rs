@@ -10,11 +10,12 @@ use serde_json::json;
 
 use crate::files;
 use crate::output::{self, Output};
+use crate::stop;
 
 /// Run the control plane: take in events, judge, publish the pulse, show the dashboard.
 ///
 /// It holds one key, the pulse key, and can only move rollouts beneath the ceilings that release keys have
-/// signed. Runs until Ctrl-C. With --json the first line of standard output is one object with its address.
+/// signed. Runs until Ctrl-C or SIGTERM. With --json the first line of standard output is one object with its address.
 #[derive(clap::Args)]
 #[command(
     after_help = "Example:\n  flagstone govern --database govern.sqlite --trust trust.note --pulse-key pulse.key \\\n    --audience acme.example/assistant --environment production --listen 127.0.0.1:7070"
@@ -102,7 +103,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
             govern.dashboard()
         ));
         arguments.show.object(&json!({"address": govern.address(), "dashboard": govern.dashboard()}));
-        tokio::signal::ctrl_c().await.context("cannot wait for Ctrl-C")?;
+        stop::asked().await?;
         arguments.show.say("stopping");
         govern.shutdown().await;
         Ok(ExitCode::SUCCESS)

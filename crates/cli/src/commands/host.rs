@@ -14,10 +14,11 @@ use tokio::net::TcpListener;
 
 use crate::files;
 use crate::output::{self, Output};
+use crate::stop;
 
 /// Run a host: keep the newest verified snapshot in force, decide flags over OFREP, report what came of it.
 ///
-/// Runs until Ctrl-C, then delivers what it still holds. With --json the first line of standard output is
+/// Runs until Ctrl-C or SIGTERM, then delivers what it still holds. With --json the first line of standard output is
 /// one object with its address, the last one its final status.
 #[derive(clap::Args)]
 #[command(after_help = "Examples:\n  \
@@ -48,7 +49,7 @@ pub(crate) struct Arguments {
     /// The engine component; by default the one beside this program or under target/guest
     #[arg(long, value_name = "FILE")]
     component: Option<PathBuf>,
-    /// How long to go on delivering events after Ctrl-C
+    /// How long to go on delivering events after being told to stop
     #[arg(long, value_name = "DURATION", default_value = "10s")]
     drain: humantime::Duration,
     #[command(flatten)]
@@ -124,7 +125,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
         show.say(&format!("serving OFREP on http://{}/ofrep/v1/", running.address));
         show.say(&format!("  {}", running.host.status().reason));
         show.object(&json!({"address": running.address}));
-        tokio::signal::ctrl_c().await.context("cannot wait for Ctrl-C")?;
+        stop::asked().await?;
         show.say("stopping; delivering what is left");
         let status = running.shutdown(arguments.drain.into()).await;
         show.say(&format!(

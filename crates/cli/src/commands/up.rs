@@ -18,13 +18,14 @@ use crate::commands::publish::Publisher;
 use crate::commands::{keys, seal, trust};
 use crate::files::{self, Compiling};
 use crate::output::{self, Output, time};
+use crate::stop;
 
 /// Run everything at once: compile, seal, publish, govern, host. For trying things out and for small teams.
 ///
 /// Keys, trust root, database and spool live in one folder and are made on first use; nothing else is
 /// needed. The definition is watched: saved changes are compiled, sealed and published, and a definition
 /// with errors changes nothing. Since one person holds all keys here, saving the file is the approval.
-/// Runs until Ctrl-C. With --json the first line of standard output is one object with the addresses.
+/// Runs until Ctrl-C or SIGTERM. With --json the first line of standard output is one object with the addresses.
 #[derive(clap::Args)]
 #[command(after_help = "Examples:\n  \
     flagstone up flags.yaml\n  \
@@ -109,10 +110,11 @@ async fn everything(arguments: &Arguments) -> Result<ExitCode> {
         "started": true, "dashboard": govern.dashboard(), "govern": govern.address(), "host": running.address,
     }));
     let mut look = tokio::time::interval(WATCH);
+    let mut stop = std::pin::pin!(stop::asked());
     loop {
         tokio::select! {
-            stopped = tokio::signal::ctrl_c() => {
-                stopped.context("cannot wait for Ctrl-C")?;
+            asked = &mut stop => {
+                asked?;
                 break;
             }
             _ = look.tick() => {
