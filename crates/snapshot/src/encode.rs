@@ -415,7 +415,7 @@ fn well_formed(flag: &str, json: &Json, depth: usize) -> Result<(), EncodeError>
     match json {
         _ if depth > limits::MAX_DEPTH => Err(wrong()),
         Json::Number(number) if !number.is_finite() => Err(wrong()),
-        Json::Text(text) if depth > 0 => limit("bytes of a value", flag, text.len(), limits::MAX_VALUE_BYTES),
+        Json::Text(text) => limit("bytes of a value", flag, text.len(), limits::MAX_VALUE_BYTES),
         Json::List(elements) => {
             limit("members of a value", flag, elements.len(), limits::MAX_MEMBERS)?;
             elements.iter().try_for_each(|element| well_formed(flag, element, depth + 1))

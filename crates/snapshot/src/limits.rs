@@ -12,9 +12,7 @@ pub const MAX_FLAGS: usize = 10_000;
 pub const MAX_VARIANTS: usize = 1_000;
 /// Bytes of a key or a name: they are shown to people and copied into events.
 pub const MAX_NAME_BYTES: usize = 256;
-/// Bytes of a text constant in a rule (`trust.md` section 6).
-pub const MAX_TEXT_BYTES: usize = 4_096;
-/// Bytes of one variant's JSON: a prompt template fits, a model does not.
+/// Bytes of one variant's JSON, or of a text in a rule: a prompt template fits, a model does not.
 pub const MAX_VALUE_BYTES: usize = 256 << 10;
 /// Members of a list or object constant (`trust.md` section 6).
 pub const MAX_MEMBERS: usize = 10_000;

@@ -204,3 +204,11 @@ fn ladders_that_do_not_climb_are_refused() {
     let many: Vec<_> = (0..=MAX_STAGES as u32).map(|index| stage(index, 0)).collect();
     assert!(matches!(ladder(many), Err(EncodeError::TooMany { what: "stages", .. })));
 }
+
+#[test]
+fn a_text_in_a_rule_stops_at_its_limit() {
+    let rule = |bytes: usize| encode(&with_rule(vec![Op::Constant("x".repeat(bytes).as_str().into())]));
+    assert!(rule(flagstone_snapshot::limits::MAX_VALUE_BYTES).is_ok());
+    let over = rule(flagstone_snapshot::limits::MAX_VALUE_BYTES + 1);
+    assert!(matches!(over, Err(EncodeError::TooMany { what: "bytes of a value", .. })));
+}
