@@ -271,7 +271,8 @@ async fn evidence_that_waited_out_an_outage_does_not_wait_out_a_long_back_off_to
     assert_eq!(host.outcome("u", outcome(1)), Recorded::Queued);
     wait_until("a failed delivery", || host.status().events.failures == 1).await;
     host.sync_now();
-    wait_until("a failed sync", || host.status().sync.failures == 1).await;
+    // Not `== 1`: a poll of its own may have failed just before the one that was asked for.
+    wait_until("a failed sync", || host.status().sync.failures >= 1).await;
     manner(Manner::Well);
     host.sync_now();
     wait_until("delivery", || host.status().events.delivered == 1).await;
