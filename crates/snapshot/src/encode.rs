@@ -13,6 +13,7 @@ use zerocopy::IntoBytes;
 
 pub use error::EncodeError;
 
+use crate::blob::network;
 use crate::layout::*;
 use crate::program::{ProgramError, check, code};
 use crate::{
@@ -106,6 +107,12 @@ impl Writer {
 
     fn metadata(&mut self, flag: &str, metadata: Option<&Json>) -> Result<Span, EncodeError> {
         metadata.map_or(Ok(Span::default()), |json| self.json(flag, json))
+    }
+
+    /// Keeps bytes that were checked as they were written.
+    fn blob(&mut self, flag: &str, bytes: Option<Vec<u8>>) -> Result<u32, EncodeError> {
+        let bytes = bytes.ok_or_else(|| EncodeError::Value { flag: flag.to_string() })?;
+        Ok(self.span(&bytes).offset.get())
     }
 
     fn attribute(&mut self, flag: &str, path: &str) -> Result<u32, EncodeError> {
@@ -293,6 +300,7 @@ impl Writer {
             Op::Variable => plain(code::VARIABLE),
             Op::Jump(target) => (code::JUMP, 0, 0, *target),
             Op::JumpIfFalse(target) => (code::JUMP_IF_FALSE, 0, 0, *target),
+            Op::Branch { target, rule } => (code::JUMP_IF_FALSE, 0, *rule, *target),
             Op::JumpIfTrue(target) => (code::JUMP_IF_TRUE, 0, 0, *target),
             Op::AndJump(target) => (code::AND_JUMP, 0, 0, *target),
             Op::OrJump(target) => (code::OR_JUMP, 0, 0, *target),
@@ -331,6 +339,14 @@ impl Writer {
                 (code::END_EACH, iteration, 0, body)
             }
             Op::ToNumber => plain(code::TO_NUMBER),
+            Op::Fold(test) => (code::FOLD, *test as u8, 0, 0),
+            Op::Matches(dfa) => (code::MATCHES, 0, 0, self.blob(flag, dfa.write())?),
+            Op::Time => plain(code::TIME),
+            Op::Order(comparison) => (code::ORDER, *comparison as u8, 0, 0),
+            Op::Within => plain(code::WITHIN),
+            Op::InNetwork(ranges) => (code::IN_NETWORK, 0, 0, self.blob(flag, network::write(ranges))?),
+            Op::Overlap(overlap) => (code::OVERLAP, *overlap as u8, 0, 0),
+            Op::InKeys(keys) => (code::IN_KEYS, 0, 0, self.blob(flag, keys.write())?),
         };
         Ok(Instruction { op, a, b: b.into(), c: c.into() })
     }

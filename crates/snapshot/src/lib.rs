@@ -33,6 +33,7 @@
 #![no_std]
 extern crate alloc;
 
+pub mod blob;
 mod draft;
 mod encode;
 mod hash;
@@ -45,6 +46,7 @@ pub mod program;
 mod value;
 mod view;
 
+pub use blob::{Dfa, KeySet};
 pub use draft::*;
 pub use encode::{EncodeError, encode};
 pub use hash::{bucket_salt, murmur3_x64_128, murmur3_x86_32, position};

@@ -34,3 +34,23 @@ pub const MAX_DATA_DOMAINS: usize = 64;
 pub const MAX_CONTEXT_ATTRIBUTES: usize = 128;
 /// Bytes of a packed context: room for 128 attributes of 512 bytes.
 pub const MAX_CONTEXT_BYTES: usize = 64 << 10;
+/// Bytes of one automaton: a pattern of a few hundred states; larger ones are lists in disguise.
+pub const MAX_DFA_BYTES: usize = 64 << 10;
+/// Bytes of one key set's hashes or bits: a million sorted hashes.
+pub const MAX_KEY_SET_BYTES: usize = 8 << 20;
+/// Probes of a Bloom filter: 24 are for one stranger in sixteen million.
+pub const MAX_PROBES: u8 = 24;
+/// Address ranges of one test: every allocation of a large provider.
+pub const MAX_NETWORKS: usize = 10_000;
+/// Prerequisites of one flag, and how deep they may be nested: the engine walks them with its own stack.
+pub const MAX_PREREQUISITES: usize = 16;
+/// Depth of prerequisites of prerequisites.
+pub const MAX_PREREQUISITE_DEPTH: usize = 8;
+/// Layers and holdouts of a snapshot each.
+pub const MAX_LAYERS: usize = 1_024;
+/// Holdouts that one flag names, and ranges that it has of a layer.
+pub const MAX_FLAG_PARTS: usize = 64;
+/// Steps of a schedule, and pauses, of one plan.
+pub const MAX_SCHEDULE: usize = 256;
+/// Seconds of a ramp or window: ten years, so that share times seconds stays far within 64 bits.
+pub const MAX_RAMP_SECONDS: u64 = 10 * 366 * 86_400;

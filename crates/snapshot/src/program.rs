@@ -44,6 +44,14 @@ pub mod code {
     pub const EACH: u8 = 29; // a: iteration, c: position after its END_EACH
     pub const END_EACH: u8 = 30; // a: iteration, c: position of the body
     pub const TO_NUMBER: u8 = 31;
+    pub const FOLD: u8 = 32; // a: test
+    pub const MATCHES: u8 = 33; // c: heap offset of an automaton
+    pub const TIME: u8 = 34;
+    pub const ORDER: u8 = 35; // a: comparison, 4 to 7
+    pub const WITHIN: u8 = 36;
+    pub const IN_NETWORK: u8 = 37; // c: heap offset of address ranges
+    pub const OVERLAP: u8 = 38; // a: which
+    pub const IN_KEYS: u8 = 39; // c: heap offset of a key set
     /// Bit of `FRACTIONAL`'s a: a bucketing value was pushed.
     pub const KEYED: u8 = 128;
 }
@@ -99,7 +107,20 @@ fn effect(at: u32, instruction: &Instruction) -> Result<(usize, usize), ProgramE
             (3, 1)
         }
         code::IN | code::MISSING_SOME | code::STARTS_WITH | code::ENDS_WITH => (2, 1),
-        code::SEM_VER => (3, 1),
+        code::SEM_VER | code::WITHIN => (3, 1),
+        code::MATCHES | code::TIME | code::IN_NETWORK | code::IN_KEYS => (1, 1),
+        code::FOLD => {
+            operand(instruction.a <= 4)?;
+            (2, 1)
+        }
+        code::ORDER => {
+            operand((4..=7).contains(&instruction.a))?;
+            (2, 1)
+        }
+        code::OVERLAP => {
+            operand(instruction.a <= 2)?;
+            (2, 1)
+        }
         code::SUBSTRING => {
             operand((2..=3).contains(&count))?;
             (count, 1)

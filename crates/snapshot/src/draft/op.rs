@@ -1,155 +1,9 @@
-//! The flag set as `compile` hands it over: owned, readable, not yet laid out.
-//!
-//! A [`Draft`] holds everything an environment's engine needs and nothing else. [`crate::encode`] turns it
-//! into the bytes that are sealed; what the engine cannot do is refused here, with the limit's name.
+//! Rules as `compile` hands them over: instructions for a small stack machine.
 
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use crate::Json;
-
-/// One environment's flags, ready to be laid out.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub struct Draft {
-    /// The flag set's own name (`metadata.flagSetId`), empty when it has none.
-    pub flag_set: String,
-    /// The environment the set was compiled for.
-    pub environment: String,
-    /// SHA-256 of the definition's text, so that a signature also covers what the engine does not read:
-    /// metrics, guardrails, owners. Zeros when it was not compiled from a text.
-    pub definition: [u8; 32],
-    /// The flag-set metadata; flags carry their merged metadata themselves.
-    pub metadata: Option<Json>,
-    /// The flags in any order; the layout sorts them by key.
-    pub flags: Vec<DraftFlag>,
-}
-
-/// One flag.
-#[derive(Debug, Clone, PartialEq)]
-pub struct DraftFlag {
-    /// Its key, 1 to 256 bytes.
-    pub key: String,
-    /// What its values are.
-    pub kind: FlagKind,
-    /// `state: ENABLED`.
-    pub enabled: bool,
-    /// The variants, in the author's order; a decision names them by position in this list.
-    pub variants: Vec<DraftVariant>,
-    /// Position of the default variant; none means "the caller's own default".
-    pub default_variant: Option<u16>,
-    /// Position of the baseline: the safe value that halts, refusals and expired leases serve.
-    /// Flags without one fall back to `default_variant`.
-    pub baseline: Option<u16>,
-    /// What the flag does when no fresh pulse is there.
-    pub on_expiry: OnExpiry,
-    /// `client: true`: may reach a browser.
-    pub client: bool,
-    /// Merged metadata (the flag's own over the set's), an object.
-    pub metadata: Option<Json>,
-    /// The targeting rule. `None` is flagd's empty or absent targeting (reason `STATIC`).
-    pub targeting: Option<Program>,
-    /// The rollout plan.
-    pub plan: Option<DraftPlan>,
-    /// The flag's definition could not be used: it answers with this error, the others are unharmed.
-    pub broken: Option<FlagError>,
-}
-
-impl DraftFlag {
-    /// An enabled flag without variants, rules or plan, to fill in.
-    #[must_use]
-    pub fn new(key: &str, kind: FlagKind) -> Self {
-        Self {
-            key: key.into(),
-            kind,
-            enabled: true,
-            variants: Vec::new(),
-            default_variant: None,
-            baseline: None,
-            on_expiry: OnExpiry::Hold,
-            client: false,
-            metadata: None,
-            targeting: None,
-            plan: None,
-            broken: None,
-        }
-    }
-}
-
-/// One variant: a name and a JSON value.
-#[derive(Debug, Clone, PartialEq)]
-pub struct DraftVariant {
-    /// The variant's name.
-    pub name: String,
-    /// Its value.
-    pub value: Json,
-}
-
-/// What a flag's values are; OpenFeature's four accessors, integers being numbers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum FlagKind {
-    /// `true` or `false`.
-    #[default]
-    Boolean,
-    /// A string.
-    Text,
-    /// A number, whole or not.
-    Number,
-    /// A JSON object or list.
-    Object,
-}
-
-/// `onExpiry`: what a flag does without a fresh pulse.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum OnExpiry {
-    /// Go on as last told.
-    #[default]
-    Hold,
-    /// Serve the baseline.
-    Safe,
-}
-
-/// Why a flag cannot be evaluated at all.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum FlagError {
-    /// The definition did not parse: OpenFeature `PARSE_ERROR`.
-    Parse,
-    /// It parsed but contradicts itself: OpenFeature `GENERAL`.
-    General,
-}
-
-/// A staged rollout of one candidate against the baseline.
-#[derive(Debug, Clone, PartialEq)]
-pub struct DraftPlan {
-    /// Variant that people have today.
-    pub baseline: u16,
-    /// Variant being introduced.
-    pub candidate: u16,
-    /// Dotted path of the attribute that identifies the unit; `targetingKey` by default.
-    pub unit: String,
-    /// The purpose that a context's `consent` must grant before anything is hashed.
-    pub consent: Option<String>,
-    /// A context's `dataDomain` must be one of these; empty means any.
-    pub data_domains: Vec<String>,
-    /// Salt of this plan's bucketing: `bucket_salt("rollout", flag key)` unless a resalt was asked for.
-    pub salt: u64,
-    /// Highest stage (position in `stages`) that people approved; none keeps the plan closed.
-    pub ceiling: Option<u8>,
-    /// The ladder, lowest first.
-    pub stages: Vec<DraftStage>,
-}
-
-/// One rung of the ladder.
-#[derive(Debug, Clone, PartialEq)]
-pub struct DraftStage {
-    /// The stage's name.
-    pub name: String,
-    /// Allow-list stages: who is in. Not randomised, everyone in it is treated.
-    pub who: Option<Program>,
-    /// Share stages: the candidate's share in parts per [`crate::SHARE_TOTAL`].
-    pub treat: u32,
-    /// Share stages: the concurrent control's share in parts per [`crate::SHARE_TOTAL`].
-    pub control: u32,
-}
+use crate::{Dfa, Json, KeySet};
 
 /// A targeting rule or condition as a list of instructions for a small stack machine.
 ///
@@ -174,6 +28,14 @@ pub enum Op {
     Jump(u32),
     /// Pops; goes on at the target when the value is falsy by JsonLogic's rules.
     JumpIfFalse(u32),
+    /// As [`Op::JumpIfFalse`], as the test of a numbered rule: the outermost `if` of a targeting counts its
+    /// conditions from 1, and an explanation names them so.
+    Branch {
+        /// Where to go when it does not hold.
+        target: u32,
+        /// The rule's number.
+        rule: u16,
+    },
     /// Pops; goes on at the target when the value is truthy.
     JumpIfTrue(u32),
     /// When the top is falsy jumps and keeps it, else pops it: `and`.
@@ -228,8 +90,54 @@ pub enum Op {
     Each(Iteration),
     /// Ends the body begun by the last open [`Op::Each`]: takes the body's value from the stack.
     EndEach,
-    /// Pops one, pushes the number of it or null: unary `+`, dates and other coercions build on it.
+    /// Pops one, pushes the number of it or null: unary `+` builds on it.
     ToNumber,
+    /// Pops the other text (or list, for [`FoldTest::In`]) then the text: compares without regard to case, by
+    /// Unicode's lower-case mapping of each character. Null unless both are what the test takes.
+    Fold(FoldTest),
+    /// Pops a text, pushes whether the pattern matches anywhere in it. Null when it is no text.
+    Matches(Dfa),
+    /// Pops an RFC 3339 text or a number of unix seconds, pushes unix seconds as a number; null for others.
+    Time,
+    /// Pops two numbers, pushes the ordering (one of the four); null when one is no number.
+    Order(Comparison),
+    /// Pops high, low, number; pushes whether `low <= number <= high`; null unless all are numbers.
+    Within,
+    /// Pops a text, pushes whether it is an IP address in one of these inclusive ranges, ascending and apart.
+    /// IPv4 addresses are those of `::ffff:0:0/96`. Null when it is no address.
+    InNetwork(Vec<(u128, u128)>),
+    /// Pops the other list then the list: how their elements meet. Null unless both are lists.
+    Overlap(Overlap),
+    /// Pops a text, pushes whether it is in the set; false when it is no text.
+    InKeys(KeySet),
+}
+
+/// What [`Op::Fold`] asks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub enum FoldTest {
+    /// The same text.
+    Equal = 0,
+    /// It begins with the other.
+    StartsWith = 1,
+    /// It ends with the other.
+    EndsWith = 2,
+    /// The other stands somewhere in it.
+    Contains = 3,
+    /// It is an element of the list.
+    In = 4,
+}
+
+/// How the elements of two lists meet; elements are compared by `===`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Overlap {
+    /// Some element of the first is in the second.
+    Any = 0,
+    /// Every element of the second is in the first.
+    All = 1,
+    /// No element of the first is in the second.
+    None = 2,
 }
 
 /// How two values are compared; JsonLogic's rules, which are JavaScript's.
