@@ -25,7 +25,9 @@ pub const STAGES: usize = snapshot::MAX_STAGES;
 pub const PATTERN_DEPTH: u32 = 64;
 /// Bytes that making a table of a pattern may take, before it is minimised; the table itself is capped by
 /// [`snapshot::MAX_DFA_BYTES`].
-pub const PATTERN_BUILD_BYTES: usize = 8 << 20;
+pub const PATTERN_BUILD_BYTES: usize = 2 << 20;
+/// States of a pattern before they are minimised: more than a table can have, and soon looked through.
+pub const PATTERN_STATES: usize = 20_000;
 /// Ranges of addresses of one test, merged.
 pub const NETWORKS: usize = snapshot::MAX_NETWORKS;
 /// Keys that a segment keeps as a list unless told otherwise, and that one variant's overrides may name.

@@ -4,6 +4,7 @@ mod calculation;
 mod control;
 mod flag;
 mod flagd;
+mod minimise;
 mod moment;
 mod network;
 mod operators;

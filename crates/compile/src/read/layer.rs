@@ -43,6 +43,7 @@ impl Reader<'_> {
         let mut placed: Vec<Placed> = Vec::with_capacity(named.len());
         let mut harmed: Vec<String> = Vec::new();
         for (flag, node) in named {
+            self.diagnostics.about(Some(&flag));
             let before = self.diagnostics.errors();
             let ranges = self.ranges(&flag, node);
             if self.diagnostics.errors() > before {
@@ -50,6 +51,7 @@ impl Reader<'_> {
             }
             placed.push((flag, ranges));
         }
+        self.diagnostics.about(None);
         self.overlaps(&placed, &mut harmed);
         let mut slots = Vec::with_capacity(placed.len());
         for (flag, ranges) in placed {

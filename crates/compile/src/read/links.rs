@@ -65,7 +65,8 @@ impl Reader<'_> {
     /// The flags that holdouts and layers name are there.
     fn name_flags(&mut self, ties: &Ties, read: &Read) {
         let flags = read.definition.flags.iter().map(|flag| flag.key.as_str());
-        let known: HashSet<&str> = flags.chain(read.broken.iter().map(|flag| flag.key.as_str())).collect();
+        let flags: Vec<&str> = flags.chain(read.broken.iter().map(|flag| flag.key.as_str())).collect();
+        let known: HashSet<&str> = flags.iter().copied().collect();
         let mut names: Vec<&Spanned<String>> = Vec::new();
         for holdout in &ties.holdouts {
             if let Covers::Listed(keys) = &holdout.flags {
@@ -76,7 +77,7 @@ impl Reader<'_> {
         for name in names.into_iter().filter(|name| !known.contains(name.as_str())) {
             self.push(
                 Diagnostic::error(Code::UnknownName, name.span, format!("there is no flag `{name}`"))
-                    .maybe_hint(nearest::hint(name, known.iter().copied())),
+                    .maybe_hint(nearest::hint(name, flags.iter().copied())),
             );
         }
     }
