@@ -15,7 +15,7 @@ const NOW: u64 = 1_790_000_000;
 const HALF: u32 = SHARE_TOTAL / 2;
 
 fn share(name: &str, treat: u32, control: u32) -> DraftStage {
-    DraftStage { name: name.into(), who: None, treat, control }
+    DraftStage { name: name.into(), who: None, treat, control, ..DraftStage::default() }
 }
 
 fn snapshot(stages: Vec<DraftStage>, ceiling: Option<u8>, change: impl Fn(&mut DraftFlag)) -> Vec<u8> {
@@ -32,8 +32,7 @@ fn snapshot(stages: Vec<DraftStage>, ceiling: Option<u8>, change: impl Fn(&mut D
             data_domains: vec![],
             salt: bucket_salt("rollout", FLAG),
             ceiling,
-            stages,
-        }),
+            stages, ..DraftPlan::default() }),
         ..DraftFlag::new(FLAG, FlagKind::Text)
     };
     change(&mut flag);
@@ -241,7 +240,7 @@ fn allow_lists_are_treated_and_are_no_evidence() {
     let who =
         Program(vec![Op::Attribute("email".into()), Op::Constant("@acme.example".into()), Op::EndsWith]);
     let stages = vec![
-        DraftStage { name: "staff".into(), who: Some(who), treat: 0, control: 0 },
+        DraftStage { name: "staff".into(), who: Some(who), treat: 0, control: 0, ..DraftStage::default() },
         share("half", HALF, HALF),
     ];
     let bytes = snapshot(stages, Some(1), |_| {});

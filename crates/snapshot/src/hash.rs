@@ -13,22 +13,85 @@ use crate::SHARE_TOTAL;
 /// ```
 #[must_use]
 pub fn murmur3_x86_32(data: &[u8], seed: u32) -> u32 {
+    let mut hash = Murmur32::new(seed);
+    hash.write(data);
+    hash.finish()
+}
+
+/// MurmurHash3 x86 32-bit of several slices one after another, without putting them together.
+///
+/// ```
+/// use flagstone_snapshot::{Murmur32, murmur3_x86_32};
+/// let mut hash = Murmur32::new(0);
+/// hash.write(b"flag-");
+/// hash.write(b"key");
+/// assert_eq!(hash.finish(), murmur3_x86_32(b"flag-key", 0));
+/// ```
+#[derive(Debug, Clone, Copy)]
+pub struct Murmur32 {
+    hash: u32,
+    /// Bytes that do not fill a block yet, the first lowest.
+    carry: u32,
+    length: u32,
+}
+
+impl Murmur32 {
     const C1: u32 = 0xcc9e_2d51;
     const C2: u32 = 0x1b87_3593;
-    let mut hash = seed;
-    let (blocks, tail) = data.as_chunks::<4>();
-    for block in blocks {
-        let k = u32::from_le_bytes(*block).wrapping_mul(C1).rotate_left(15).wrapping_mul(C2);
-        hash = (hash ^ k).rotate_left(13).wrapping_mul(5).wrapping_add(0xe654_6b64);
+
+    /// Nothing hashed yet.
+    #[must_use]
+    pub const fn new(seed: u32) -> Self {
+        Murmur32 { hash: seed, carry: 0, length: 0 }
     }
-    if !tail.is_empty() {
-        let k = little_endian(tail) as u32;
-        hash ^= k.wrapping_mul(C1).rotate_left(15).wrapping_mul(C2);
+
+    #[inline]
+    fn block(&mut self, word: u32) {
+        let k = word.wrapping_mul(Self::C1).rotate_left(15).wrapping_mul(Self::C2);
+        self.hash = (self.hash ^ k).rotate_left(13).wrapping_mul(5).wrapping_add(0xe654_6b64);
     }
-    hash ^= data.len() as u32;
-    hash = (hash ^ (hash >> 16)).wrapping_mul(0x85eb_ca6b);
-    hash = (hash ^ (hash >> 13)).wrapping_mul(0xc2b2_ae35);
-    hash ^ (hash >> 16)
+
+    /// Hashes more bytes.
+    #[inline]
+    pub fn write(&mut self, data: &[u8]) {
+        let shift = 8 * (self.length & 3);
+        let (blocks, tail) = data.as_chunks::<4>();
+        if shift == 0 {
+            for block in blocks {
+                self.block(u32::from_le_bytes(*block));
+            }
+        } else {
+            for block in blocks {
+                let word = u32::from_le_bytes(*block);
+                self.block(self.carry | (word << shift));
+                self.carry = word >> (32 - shift);
+            }
+        }
+        let mut shift = shift;
+        for byte in tail {
+            self.carry |= u32::from(*byte) << shift;
+            shift += 8;
+            if shift == 32 {
+                self.block(self.carry);
+                (self.carry, shift) = (0, 0);
+            }
+        }
+        self.length = self.length.wrapping_add(data.len() as u32);
+    }
+
+    /// The hash of all that was written.
+    #[inline]
+    #[must_use]
+    pub fn finish(self) -> u32 {
+        let mut hash = self.hash;
+        if self.length & 3 != 0 {
+            hash ^= self.carry.wrapping_mul(Self::C1).rotate_left(15).wrapping_mul(Self::C2);
+        }
+        hash ^= self.length;
+        hash = (hash ^ (hash >> 16)).wrapping_mul(0x85eb_ca6b);
+        hash = (hash ^ (hash >> 13)).wrapping_mul(0xc2b2_ae35);
+        hash ^ (hash >> 16)
+    }
 }
 
 /// MurmurHash3 x64 128-bit of `data`, low half first.
@@ -121,6 +184,18 @@ mod tests {
         // Four standard deviations of a binomial with n = 100,000.
         assert!((49_367..=50_633).contains(&first), "{first}");
         assert!((24_452..=25_548).contains(&both), "{both}");
+    }
+
+    #[test]
+    fn slices_hash_as_one() {
+        let text = b"the quick brown fox jumps over the lazy dog";
+        for (first, second) in [(0, 3), (1, 1), (2, 9), (3, 3), (4, 21), (5, 43), (17, 18), (43, 43)] {
+            let mut hash = Murmur32::new(7);
+            for part in [&text[..first], &text[first..second], &text[second..]] {
+                hash.write(part);
+            }
+            assert_eq!(hash.finish(), murmur3_x86_32(text, 7), "{first} {second}");
+        }
     }
 
     #[test]

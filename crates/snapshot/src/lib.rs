@@ -44,16 +44,17 @@ pub mod limits;
 mod load;
 pub mod program;
 mod value;
+pub mod version;
 mod view;
 
 pub use blob::{Dfa, KeySet};
 pub use draft::*;
 pub use encode::{EncodeError, encode};
-pub use hash::{bucket_salt, murmur3_x64_128, murmur3_x86_32, position};
+pub use hash::{Murmur32, bucket_salt, murmur3_x64_128, murmur3_x86_32, position};
 pub use json::Json;
 pub use load::LoadError;
 pub use value::{List, Object, Value, ValueError};
-pub use view::{Flag, Plan, Rule, Snapshot, Stage, Variant};
+pub use view::{Flag, Parts, Plan, Rule, Snapshot, Stage, Variant};
 
 /// Shares are counted in parts of this total: one part is 10^-9.
 pub const SHARE_TOTAL: u32 = 1_000_000_000;

@@ -52,6 +52,13 @@ pub mod code {
     pub const IN_NETWORK: u8 = 37; // c: heap offset of address ranges
     pub const OVERLAP: u8 = 38; // a: which
     pub const IN_KEYS: u8 = 39; // c: heap offset of a key set
+    pub const ATTRIBUTE_IN: u8 = 40; // b: attribute, c: heap offset of a text set
+    pub const ATTRIBUTE_STARTS: u8 = 41; // b: attribute, c: heap offset of a text value
+    pub const ATTRIBUTE_ENDS: u8 = 42; // as ATTRIBUTE_STARTS
+    pub const ATTRIBUTE_COMPARE: u8 = 43; // a: comparison, 0 to 3; b, c: as ATTRIBUTE_STARTS
+    pub const ATTRIBUTE_VERSION: u8 = 44; // a: relation, b: attribute, c: heap offset of a version
+    pub const RETURN_VARIANT: u8 = 45; // a: 1 when written as a boolean, b: variant
+    pub const RETURN_SHARES: u8 = 46; // b: attribute of the bucketing value or none, c: heap offset of shares
     /// Bit of `FRACTIONAL`'s a: a bucketing value was pushed.
     pub const KEYED: u8 = 128;
 }
@@ -121,6 +128,19 @@ fn effect(at: u32, instruction: &Instruction) -> Result<(usize, usize), ProgramE
             operand(instruction.a <= 2)?;
             (2, 1)
         }
+        code::ATTRIBUTE_IN | code::ATTRIBUTE_STARTS | code::ATTRIBUTE_ENDS | code::RETURN_SHARES => (0, 1),
+        code::ATTRIBUTE_COMPARE => {
+            operand(instruction.a <= 3)?;
+            (0, 1)
+        }
+        code::ATTRIBUTE_VERSION => {
+            operand(instruction.a <= 7)?;
+            (0, 1)
+        }
+        code::RETURN_VARIANT => {
+            operand(instruction.a <= 1)?;
+            (0, 1)
+        }
         code::SUBSTRING => {
             operand((2..=3).contains(&count))?;
             (count, 1)
@@ -151,19 +171,38 @@ fn effect(at: u32, instruction: &Instruction) -> Result<(usize, usize), ProgramE
     })
 }
 
+/// Room that checks of many programs share.
+#[derive(Debug, Default)]
+pub struct Scratch {
+    /// Depth at each position as told by the jumps that lead there.
+    expected: Vec<Option<u16>>,
+    /// Open iterations: body, kind, end, depth before the body.
+    loops: Vec<(u32, u8, usize, usize)>,
+}
+
 /// Checks a program and says what it needs.
 ///
 /// # Errors
 /// [`ProgramError`] names the first instruction that cannot be.
 pub fn check(program: &[Instruction]) -> Result<Needs, ProgramError> {
+    check_with(program, &mut Scratch::default())
+}
+
+/// As [`check`], without allocating anew for each program.
+///
+/// # Errors
+/// As [`check`].
+pub fn check_with(program: &[Instruction], scratch: &mut Scratch) -> Result<Needs, ProgramError> {
     if program.is_empty() || program.len() > MAX_PROGRAM {
         return Err(ProgramError::Length);
     }
-    // Depth at each position as told by the jumps that lead there, and by falling through.
-    let mut expected: Vec<Option<u16>> = alloc::vec![None; program.len() + 1];
-    let mut loops: Vec<(u32, u8, usize, usize)> = Vec::new(); // body, kind, end, depth before the body
+    let Scratch { expected, loops } = scratch;
+    expected.clear();
+    expected.resize(program.len() + 1, None);
+    loops.clear();
     let mut depth: Option<usize> = Some(0);
     let (mut most, mut most_loops) = (0, 0);
+    let mut returned = false;
     for (index, instruction) in program.iter().enumerate() {
         let at = index as u32;
         match (depth, expected.get(index).copied().flatten()) {
@@ -218,6 +257,14 @@ pub fn check(program: &[Instruction]) -> Result<Needs, ProgramError> {
                     return Err(ProgramError::Depth(at));
                 }
             }
+            // An answer ends the program, so nothing may be left under it.
+            code::RETURN_VARIANT | code::RETURN_SHARES => {
+                if before != 0 || !loops.is_empty() {
+                    return Err(ProgramError::Stack(at));
+                }
+                falls = false;
+                returned = true;
+            }
             code::END_EACH => {
                 let frame = loops.pop().ok_or(ProgramError::Iteration(at))?;
                 let fits = frame.0 == instruction.c.get() && frame.1 == instruction.a && frame.2 == index + 1;
@@ -243,6 +290,7 @@ pub fn check(program: &[Instruction]) -> Result<Needs, ProgramError> {
         (Some(1), Some(1) | None) | (None, Some(1)) => {
             Ok(Needs { stack: most as u16, loops: most_loops as u16 })
         }
+        (None, None) if returned => Ok(Needs { stack: most as u16, loops: most_loops as u16 }),
         _ => Err(ProgramError::Stack(end)),
     }
 }

@@ -40,18 +40,24 @@ pub enum Value<'a> {
     Object(Object<'a>),
 }
 
-/// The elements of a list in place.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct List<'a> {
-    offsets: &'a [[u8; 4]],
-    area: &'a [u8],
+/// The elements of a list in place: the bytes from its count on, and whatever follows.
+#[derive(Debug, Clone, Copy)]
+pub struct List<'a>(&'a [u8]);
+
+/// The members of an object in place, sorted by key: the bytes from its count on, and whatever follows.
+#[derive(Debug, Clone, Copy)]
+pub struct Object<'a>(&'a [u8]);
+
+impl PartialEq for List<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        self.iter().eq(other.iter())
+    }
 }
 
-/// The members of an object in place, sorted by key.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Object<'a> {
-    offsets: &'a [[u8; 4]],
-    area: &'a [u8],
+impl PartialEq for Object<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        self.iter().eq(other.iter())
+    }
 }
 
 /// Why bytes are not a value.
@@ -77,30 +83,50 @@ pub enum ValueError {
     Trailing,
 }
 
+/// How many members are at the start of `bytes`.
+fn count(bytes: &[u8]) -> usize {
+    bytes.first_chunk::<4>().map_or(0, |count| u32::from_le_bytes(*count) as usize)
+}
+
+/// The bytes from a member on.
+fn member(bytes: &[u8], index: usize) -> Option<&[u8]> {
+    let count = count(bytes);
+    if index >= count {
+        return None;
+    }
+    let offset = u32::from_le_bytes(*bytes.get(4 + 4 * index..)?.first_chunk::<4>()?);
+    bytes.get(4 + 4 * count + offset as usize..)
+}
+
 impl<'a> List<'a> {
+    /// The list whose count is at the start of checked `bytes`.
+    #[must_use]
+    pub const fn at(bytes: &'a [u8]) -> List<'a> {
+        List(bytes)
+    }
+
     /// How many elements.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.offsets.len()
+        count(self.0)
     }
 
     /// Whether there are none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.offsets.is_empty()
+        self.len() == 0
     }
 
     /// The element at `index`, none past the end.
     #[must_use]
     pub fn get(&self, index: usize) -> Option<Value<'a>> {
-        let start = u32::from_le_bytes(*self.offsets.get(index)?) as usize;
-        Value::read(self.area.get(start..)?).map(|(value, _)| value)
+        Value::read(self.bytes_at(index)?).map(|(value, _)| value)
     }
 
     /// The bytes from the element at `index` on.
     #[must_use]
     pub fn bytes_at(&self, index: usize) -> Option<&'a [u8]> {
-        self.area.get(u32::from_le_bytes(*self.offsets.get(index)?) as usize..)
+        member(self.0, index)
     }
 
     /// The elements in order.
@@ -110,41 +136,52 @@ impl<'a> List<'a> {
 }
 
 impl<'a> Object<'a> {
+    /// The object whose count is at the start of checked `bytes`.
+    #[must_use]
+    pub const fn at(bytes: &'a [u8]) -> Object<'a> {
+        Object(bytes)
+    }
+
     /// How many members.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.offsets.len()
+        count(self.0)
     }
 
     /// Whether there are none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.offsets.is_empty()
+        self.len() == 0
+    }
+
+    /// The key at `index` in key order, and the bytes from its value on.
+    #[must_use]
+    pub fn bytes_at(&self, index: usize) -> Option<(&'a [u8], &'a [u8])> {
+        let (length, rest) = member(self.0, index)?.split_first_chunk::<4>()?;
+        rest.split_at_checked(u32::from_le_bytes(*length) as usize)
     }
 
     /// The member at `index` in key order.
     #[must_use]
     pub fn entry(&self, index: usize) -> Option<(&'a str, Value<'a>)> {
-        let start = u32::from_le_bytes(*self.offsets.get(index)?) as usize;
-        let (key, rest) = text(self.area.get(start..)?)?;
-        Value::read(rest).map(|(value, _)| (key, value))
+        let (key, value) = self.bytes_at(index)?;
+        Some((core::str::from_utf8(key).ok()?, Value::read(value)?.0))
     }
 
     /// The member named `key`, found by binary search.
     #[must_use]
     pub fn get(&self, key: &str) -> Option<Value<'a>> {
-        Value::read(self.bytes_of(key)?).map(|(value, _)| value)
+        Value::read(self.bytes_of(key.as_bytes())?).map(|(value, _)| value)
     }
 
     /// The bytes from the value of the member named `key` on.
     #[must_use]
-    pub fn bytes_of(&self, key: &str) -> Option<&'a [u8]> {
+    pub fn bytes_of(&self, key: &[u8]) -> Option<&'a [u8]> {
         let (mut low, mut high) = (0, self.len());
         while low < high {
             let middle = low.midpoint(high);
-            let start = u32::from_le_bytes(*self.offsets.get(middle)?) as usize;
-            let (name, value) = text(self.area.get(start..)?)?;
-            match name.as_bytes().cmp(key.as_bytes()) {
+            let (name, value) = self.bytes_at(middle)?;
+            match name.cmp(key) {
                 core::cmp::Ordering::Equal => return Some(value),
                 core::cmp::Ordering::Less => low = middle + 1,
                 core::cmp::Ordering::Greater => high = middle,
@@ -186,23 +223,20 @@ impl<'a> Value<'a> {
                 (Value::Text(text), rest)
             }
             7 => {
-                let (offsets, area) = offsets(rest)?;
-                let rest = match offsets.last() {
-                    None => area,
-                    Some(last) => Value::read(area.get(u32::from_le_bytes(*last) as usize..)?)?.1,
+                let list = List(rest);
+                let after = match list.len().checked_sub(1) {
+                    None => rest.get(4..)?,
+                    Some(last) => Value::read(list.bytes_at(last)?)?.1,
                 };
-                (Value::List(List { offsets, area }), rest)
+                (Value::List(list), after)
             }
             8 => {
-                let (offsets, area) = offsets(rest)?;
-                let rest = match offsets.last() {
-                    None => area,
-                    Some(last) => {
-                        let (_, after_key) = text(area.get(u32::from_le_bytes(*last) as usize..)?)?;
-                        Value::read(after_key)?.1
-                    }
+                let object = Object(rest);
+                let after = match object.len().checked_sub(1) {
+                    None => rest.get(4..)?,
+                    Some(last) => Value::read(object.bytes_at(last)?.1)?.1,
                 };
-                (Value::Object(Object { offsets, area }), rest)
+                (Value::Object(object), after)
             }
             _ => return None,
         })

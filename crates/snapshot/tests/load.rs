@@ -28,9 +28,22 @@ fn draft() -> Draft {
         salt: 7,
         ceiling: Some(0),
         stages: vec![
-            DraftStage { name: "staff".into(), who: Some(rule.clone()), treat: 0, control: 0 },
-            DraftStage { name: "half".into(), who: None, treat: SHARE_TOTAL / 2, control: SHARE_TOTAL / 2 },
+            DraftStage {
+                name: "staff".into(),
+                who: Some(rule.clone()),
+                treat: 0,
+                control: 0,
+                ..DraftStage::default()
+            },
+            DraftStage {
+                name: "half".into(),
+                who: None,
+                treat: SHARE_TOTAL / 2,
+                control: SHARE_TOTAL / 2,
+                ..DraftStage::default()
+            },
         ],
+        ..DraftPlan::default()
     };
     Draft {
         flag_set: "assistant".into(),
@@ -51,6 +64,7 @@ fn draft() -> Draft {
                 ..DraftFlag::new("ant", FlagKind::Boolean)
             },
         ],
+        ..Draft::default()
     }
 }
 
@@ -183,7 +197,12 @@ fn stack_and_loops_stop_at_their_limits() {
 
 #[test]
 fn ladders_that_do_not_climb_are_refused() {
-    let stage = |treat, control| DraftStage { name: format!("{treat}/{control}"), who: None, treat, control };
+    let stage = |treat, control| DraftStage {
+        name: format!("{treat}/{control}"),
+        treat,
+        control,
+        ..DraftStage::default()
+    };
     let half = SHARE_TOTAL / 2;
     let ladder = |stages: Vec<DraftStage>| {
         let mut draft = draft();

@@ -20,11 +20,11 @@ pub(super) fn lower(
         let name = stage.name.value.clone();
         stages.push(match &stage.admission {
             Admission::Share { treat, control } => {
-                DraftStage { name, who: None, treat: *treat, control: *control }
+                DraftStage { name, who: None, treat: *treat, control: *control, ..DraftStage::default() }
             }
             Admission::AllowList { who } => {
                 let program = any_of(who, set, options, diagnostics)?;
-                DraftStage { name, who: Some(program), treat: 0, control: 0 }
+                DraftStage { name, who: Some(program), treat: 0, control: 0, ..DraftStage::default() }
             }
         });
     }
@@ -36,8 +36,7 @@ pub(super) fn lower(
         data_domains: rollout.data_domains.iter().map(|domain| domain.value.clone()).collect(),
         salt: bucket_salt("rollout", &flag.key),
         ceiling: rollout.ceiling,
-        stages,
-    })
+        stages, ..DraftPlan::default() })
 }
 
 /// A program that is true for whoever is in one of these.

@@ -141,8 +141,7 @@ pub fn payload(salt: &str) -> Vec<u8> {
             data_domains: vec![],
             salt: flagstone_snapshot::bucket_salt("rollout", "assistant"),
             ceiling: Some(0),
-            stages: vec![stage],
-        }),
+            stages: vec![stage], ..DraftPlan::default() }),
         ..DraftFlag::new("assistant", FlagKind::Object)
     };
     let plain = DraftFlag {

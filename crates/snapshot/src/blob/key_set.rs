@@ -107,9 +107,10 @@ fn find(bytes: &[u8], hash: (u64, u64)) -> Option<bool> {
         return Some(hashes.binary_search_by_key(&hash.0, number).is_ok());
     }
     let bits = rest.get(..length as usize)?;
-    Some(probed(hash, 8 * u64::from(length), *probes).all(|bit| {
-        bits.get((bit / 8) as usize).is_some_and(|byte| byte & (1 << (bit % 8)) != 0)
-    }))
+    Some(
+        probed(hash, 8 * u64::from(length), *probes)
+            .all(|bit| bits.get((bit / 8) as usize).is_some_and(|byte| byte & (1 << (bit % 8)) != 0)),
+    )
 }
 
 fn number(bytes: &[u8; 8]) -> u64 {

@@ -1,9 +1,11 @@
-//! Constants that are no JSON: automata, key sets, address ranges. Each has one layout in the heap, a check of it
+//! Constants that are no JSON: automata, sets, address ranges, shares. Each has one layout in the heap, a check of it
 //! that `load` makes once, and a look-up that reads it where it lies.
 
 pub mod dfa;
 pub mod key_set;
 pub mod network;
+pub mod shares;
+pub mod text_set;
 
 pub use dfa::Dfa;
 pub use key_set::KeySet;

@@ -185,4 +185,3 @@ pub enum FlagError {
     /// It parsed but contradicts itself: OpenFeature `GENERAL`.
     General,
 }
-

@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use crate::Program;
 
 /// A staged rollout of one candidate against the baseline.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct DraftPlan {
     /// Variant that people have today.
     pub baseline: u16,
@@ -71,7 +71,7 @@ pub struct DraftWindow {
 }
 
 /// One rung of the ladder.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct DraftStage {
     /// The stage's name.
     pub name: String,
@@ -85,4 +85,3 @@ pub struct DraftStage {
     /// for at once. Allow-list stages: 0.
     pub ramp: u64,
 }
-

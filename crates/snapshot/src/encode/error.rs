@@ -43,6 +43,8 @@ pub enum EncodeError {
         /// What is wrong, and at which instruction.
         error: ProgramError,
     },
+    /// Prerequisites that lead in a circle or too deep.
+    Prerequisites,
     /// A value that is too deep, or a number that is not finite.
     Value {
         /// The flag.
@@ -68,6 +70,10 @@ impl fmt::Display for EncodeError {
             }
             EncodeError::Program { flag, error } => {
                 write!(out, "a rule of flag `{flag}` cannot run: {error:?}")
+            }
+            EncodeError::Prerequisites => {
+                let depth = limits::MAX_PREREQUISITE_DEPTH;
+                write!(out, "prerequisites lead in a circle, or more than {depth} deep")
             }
             EncodeError::Value { flag } => {
                 write!(

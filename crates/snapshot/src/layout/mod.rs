@@ -1,19 +1,30 @@
-//! The bytes of a snapshot, version 1: a header and flat tables of fixed-size little-endian records.
+//! The bytes of a snapshot, version 2: a header and flat tables of fixed-size little-endian records.
 //!
 //! ```text
-//! header | attributes | instructions | programs | variants | domains | stages | plans | flags | heap
+//! header | attributes | instructions | programs | variants | domains | stages | steps | pauses | plans |
+//! holdouts | held | layers | ranges | prerequisites | parts | flags | heap
 //! ```
 //! Records refer to each other by position in their table and to names and values by [`Span`] in the heap.
 //! Every record has alignment 1, so the tables are typed views of the file where it lies (`zerocopy`).
 //! `docs/snapshot.md` is the same for people who write another reader.
 
-use zerocopy::byteorder::little_endian::{U16, U32, U64};
+mod flag;
+mod plan;
+
+use zerocopy::byteorder::little_endian::{U16, U32};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
+
+pub use flag::*;
+pub use plan::*;
 
 /// First bytes of every snapshot.
 pub const MAGIC: [u8; 4] = *b"FSNP";
 /// The version that this crate writes and the only one that it reads.
-pub const VERSION: u16 = 1;
+pub const VERSION: u16 = 2;
+/// Tables, counting the heap as the last.
+pub const TABLES: usize = 17;
+/// "None" in a time: later than any.
+pub const NEVER: u64 = u64::MAX;
 /// "None" in a `u32` reference.
 pub const NONE: u32 = u32::MAX;
 /// "None" in a `u16` reference.
@@ -45,9 +56,8 @@ pub struct Header {
     pub reserved: U16,
     /// Bytes of the whole snapshot.
     pub total: U32,
-    /// Records in each table, in file order: attributes, instructions, programs, variants, domains, stages,
-    /// plans, flags; then the bytes of the heap.
-    pub counts: [U32; 9],
+    /// Records in each table, in file order; then the bytes of the heap.
+    pub counts: [U32; TABLES],
     /// SHA-256 of the definition's text, zeros for none.
     pub definition: [u8; 32],
     /// Name of the flag set, may be empty.
@@ -104,104 +114,6 @@ pub struct VariantRecord {
     pub json: Span,
 }
 
-/// A data domain's name.
-#[derive(Debug, Clone, Copy, FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned)]
-#[repr(C)]
-pub struct DomainRecord {
-    /// The name.
-    pub name: Span,
-}
-
-/// One stage.
-#[derive(Debug, Clone, Copy, FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned)]
-#[repr(C)]
-pub struct StageRecord {
-    /// Its name.
-    pub name: Span,
-    /// Program of an allow-list stage, [`NONE`] for a share stage.
-    pub who: U32,
-    /// Candidate's share.
-    pub treat: U32,
-    /// Control's share.
-    pub control: U32,
-    /// Probability of treatment among the units that this stage enrols; 0 where there is no comparison.
-    pub probability: U32,
-}
-
-/// One rollout plan.
-#[derive(Debug, Clone, Copy, FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned)]
-#[repr(C)]
-pub struct PlanRecord {
-    /// Salt of its bucketing.
-    pub salt: U64,
-    /// Attribute that identifies the unit.
-    pub unit: U32,
-    /// First data domain.
-    pub domains: U32,
-    /// How many data domains; 0 means any.
-    pub domain_count: U32,
-    /// First stage.
-    pub stages: U32,
-    /// Purpose that consent must grant; empty span for none.
-    pub consent: Span,
-    /// Baseline variant.
-    pub baseline: U16,
-    /// Candidate variant.
-    pub candidate: U16,
-    /// How many stages.
-    pub stage_count: u8,
-    /// Highest approved stage, [`NONE8`] for none.
-    pub ceiling: u8,
-    /// Attribute slots of `consent` and `dataDomain` follow as two indices.
-    pub reserved: U16,
-    /// Attribute slot of `consent`.
-    pub consent_attribute: U32,
-    /// Attribute slot of `dataDomain`.
-    pub domain_attribute: U32,
-}
-
-/// One flag.
-#[derive(Debug, Clone, Copy, FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned)]
-#[repr(C)]
-pub struct FlagRecord {
-    /// Its key; the table is strictly ascending by these bytes.
-    pub key: Span,
-    /// JSON object of its merged metadata; empty span for none.
-    pub metadata: Span,
-    /// First variant.
-    pub variants: U32,
-    /// How many variants.
-    pub variant_count: U16,
-    /// Default variant, [`NONE16`] for the caller's own default.
-    pub default_variant: U16,
-    /// Baseline, [`NONE16`] for the default variant.
-    pub baseline: U16,
-    /// 0 boolean, 1 text, 2 number, 3 object.
-    pub kind: u8,
-    /// [`state`] bits.
-    pub state: u8,
-    /// Program of the targeting, [`NONE`] for none.
-    pub targeting: U32,
-    /// Rollout plan, [`NONE`] for none.
-    pub plan: U32,
-}
-
-/// Bits of [`FlagRecord::state`].
-pub mod state {
-    /// `state: ENABLED`.
-    pub const ENABLED: u8 = 1;
-    /// May reach a browser.
-    pub const CLIENT: u8 = 2;
-    /// `onExpiry: safe`.
-    pub const SAFE: u8 = 4;
-    /// The definition did not parse.
-    pub const BROKEN_PARSE: u8 = 8;
-    /// The definition contradicts itself.
-    pub const BROKEN_GENERAL: u8 = 16;
-    /// All bits that mean something.
-    pub const ALL: u8 = 31;
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -217,9 +129,17 @@ mod tests {
             size_of::<VariantRecord>(),
             size_of::<DomainRecord>(),
             size_of::<StageRecord>(),
+            size_of::<StepRecord>(),
+            size_of::<PauseRecord>(),
             size_of::<PlanRecord>(),
+            size_of::<HoldoutRecord>(),
+            size_of::<HeldRecord>(),
+            size_of::<LayerRecord>(),
+            size_of::<RangeRecord>(),
+            size_of::<PrerequisiteRecord>(),
+            size_of::<PartsRecord>(),
             size_of::<FlagRecord>(),
         ];
-        assert_eq!(sizes, [104, 8, 8, 12, 16, 8, 24, 48, 36]);
+        assert_eq!(sizes, [136, 8, 8, 12, 16, 8, 28, 12, 16, 84, 32, 4, 20, 8, 8, 36, 40]);
     }
 }

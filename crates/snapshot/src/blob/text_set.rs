@@ -1,0 +1,149 @@
+//! A list of texts that a rule looks an attribute up in: short ones as numbers, longer ones sorted.
+//!
+//! ```text
+//! u32 shorts | u32 longs | shorts x u64 ascending | longs x u32 offset | longs x (u32 length, bytes)
+//! ```
+//! A text of at most seven bytes is the number made of its bytes, little-endian, with its length in the top byte. Longer
+//! ones ascend by their bytes; offsets count from behind the offset table.
+
+use alloc::vec::Vec;
+
+use super::take_u32;
+
+/// The longest text that is kept as a number.
+const SHORT: usize = 7;
+
+/// The bytes of a set of texts.
+#[must_use]
+pub fn write(texts: &[&str]) -> Vec<u8> {
+    let mut shorts: Vec<u64> = texts.iter().filter_map(|text| short(text.as_bytes())).collect();
+    shorts.sort_unstable();
+    shorts.dedup();
+    let mut longs: Vec<&[u8]> =
+        texts.iter().map(|text| text.as_bytes()).filter(|text| text.len() > SHORT).collect();
+    longs.sort_unstable();
+    longs.dedup();
+    let mut out = Vec::new();
+    out.extend_from_slice(&(shorts.len() as u32).to_le_bytes());
+    out.extend_from_slice(&(longs.len() as u32).to_le_bytes());
+    out.extend(shorts.iter().flat_map(|number| number.to_le_bytes()));
+    let mut area = Vec::new();
+    for text in longs {
+        out.extend_from_slice(&(area.len() as u32).to_le_bytes());
+        area.extend_from_slice(&(text.len() as u32).to_le_bytes());
+        area.extend_from_slice(text);
+    }
+    out.extend_from_slice(&area);
+    out
+}
+
+fn short(text: &[u8]) -> Option<u64> {
+    if text.len() > SHORT {
+        return None;
+    }
+    let bytes = text.iter().rev().fold(0, |number, byte| (number << 8) | u64::from(*byte));
+    Some(bytes | ((text.len() as u64) << 56))
+}
+
+struct Parts<'a> {
+    shorts: &'a [[u8; 8]],
+    offsets: &'a [[u8; 4]],
+    area: &'a [u8],
+}
+
+fn parts(bytes: &[u8]) -> Option<Parts<'_>> {
+    let (shorts, rest) = take_u32(bytes)?;
+    let (longs, rest) = take_u32(rest)?;
+    let (shorts, rest) = rest.split_at_checked((shorts as usize).checked_mul(8)?)?;
+    let (offsets, area) = rest.split_at_checked((longs as usize).checked_mul(4)?)?;
+    Some(Parts { shorts: shorts.as_chunks().0, offsets: offsets.as_chunks().0, area })
+}
+
+impl<'a> Parts<'a> {
+    fn long(&self, offset: &[u8; 4]) -> Option<&'a [u8]> {
+        let (length, rest) = take_u32(self.area.get(u32::from_le_bytes(*offset) as usize..)?)?;
+        rest.get(..length as usize)
+    }
+}
+
+/// The length of the set at the start of `bytes`, none when there is none.
+#[must_use]
+pub fn check(bytes: &[u8]) -> Option<usize> {
+    let parts = parts(bytes)?;
+    if !parts.shorts.is_sorted_by(|a, b| u64::from_le_bytes(*a) < u64::from_le_bytes(*b)) {
+        return None;
+    }
+    let mut end = 0;
+    let mut previous: Option<&[u8]> = None;
+    for offset in parts.offsets {
+        let text = parts.long(offset)?;
+        let rises = previous.is_none_or(|before| before < text);
+        if u32::from_le_bytes(*offset) as usize != end || !rises || core::str::from_utf8(text).is_err() {
+            return None;
+        }
+        end += 4 + text.len();
+        previous = Some(text);
+    }
+    Some(8 + 8 * parts.shorts.len() + 4 * parts.offsets.len() + end)
+}
+
+/// Whether `text` is in the set at the start of checked `bytes`.
+#[must_use]
+pub fn contains(bytes: &[u8], text: &[u8]) -> bool {
+    let Some(parts) = parts(bytes) else { return false };
+    match short(text) {
+        // A scan of a few numbers is faster than halving.
+        Some(number) if parts.shorts.len() <= 16 => {
+            let number = number.to_le_bytes();
+            parts.shorts.iter().any(|member| *member == number)
+        }
+        Some(number) => {
+            parts.shorts.binary_search_by_key(&number, |member| u64::from_le_bytes(*member)).is_ok()
+        }
+        None => {
+            parts.offsets.binary_search_by(|offset| parts.long(offset).unwrap_or_default().cmp(text)).is_ok()
+        }
+    }
+}
+
+/// The texts in the set, short ones first, for an explanation.
+pub fn texts(bytes: &[u8]) -> impl Iterator<Item = alloc::string::String> {
+    let parts = parts(bytes);
+    let shorts = parts.as_ref().map(|parts| parts.shorts).unwrap_or_default().iter().map(|number| {
+        let length = usize::from(*number.last().unwrap_or(&0));
+        number.get(..length).unwrap_or_default()
+    });
+    let longs = parts.as_ref().map(|parts| parts.offsets).unwrap_or_default();
+    let longs = longs
+        .iter()
+        .map(move |offset| parts.as_ref().and_then(|parts| parts.long(offset)).unwrap_or_default());
+    shorts.chain(longs).map(|text| alloc::string::String::from_utf8_lossy(text).into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn members_of_any_length_are_found() {
+        let members = ["", "de", "fr", "1234567", "12345678", "Grüße", "a longer text", "a longer one", "de"];
+        let bytes = write(&members);
+        assert_eq!(check(&bytes), Some(bytes.len()));
+        for member in members {
+            assert!(contains(&bytes, member.as_bytes()), "{member}");
+        }
+        for other in ["d", "DE", "1234568", "123456789", "a longer", "\0", "\0\0"] {
+            assert!(!contains(&bytes, other.as_bytes()), "{other}");
+        }
+        assert_eq!(texts(&bytes).count(), 8);
+        assert!((0..bytes.len()).all(|length| check(&bytes[..length]).is_none()));
+    }
+
+    #[test]
+    fn many_are_searched() {
+        let members: Vec<alloc::string::String> = (0..500).map(|index| alloc::format!("{index}")).collect();
+        let bytes = write(&members.iter().map(alloc::string::String::as_str).collect::<Vec<_>>());
+        assert!(members.iter().all(|member| contains(&bytes, member.as_bytes())));
+        assert!(!contains(&bytes, b"500"));
+    }
+}

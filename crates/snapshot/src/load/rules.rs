@@ -1,0 +1,65 @@
+//! Programs: that they can run, and that their operands are there and of the form their instruction reads.
+
+use super::{Checker, LoadError, slice};
+use crate::blob::{dfa, key_set, network, shares, text_set};
+use crate::layout::{Instruction, NONE16, ProgramRecord};
+use crate::program::{Scratch, check_with, code};
+use crate::value::Value;
+use crate::version::Version;
+
+impl Checker<'_> {
+    pub(super) fn program(
+        &self,
+        index: u32,
+        record: &ProgramRecord,
+        scratch: &mut Scratch,
+    ) -> Result<(), LoadError> {
+        let run = slice(self.snapshot.instructions, record.start.get(), record.count.get())
+            .ok_or(LoadError::Reference("program", index))?;
+        let needs = check_with(run, scratch).map_err(|error| LoadError::Program(index, error))?;
+        if (needs.stack, needs.loops) != (record.stack.get(), record.loops.get()) {
+            return Err(LoadError::Range("program", index));
+        }
+        for (offset, instruction) in run.iter().enumerate() {
+            let at = record.start.get() + offset as u32;
+            self.operands(at, instruction)?;
+        }
+        Ok(())
+    }
+
+    fn operands(&self, at: u32, instruction: &Instruction) -> Result<(), LoadError> {
+        let attributes = self.snapshot.attributes.len();
+        let attribute = match instruction.op {
+            code::ATTRIBUTE => Some(instruction.c.get() as usize),
+            code::ATTRIBUTE_IN
+            | code::ATTRIBUTE_STARTS
+            | code::ATTRIBUTE_ENDS
+            | code::ATTRIBUTE_COMPARE
+            | code::ATTRIBUTE_VERSION => Some(usize::from(instruction.b.get())),
+            code::RETURN_SHARES if instruction.b.get() != NONE16 => Some(usize::from(instruction.b.get())),
+            _ => None,
+        };
+        if attribute.is_some_and(|attribute| attribute >= attributes) {
+            return Err(LoadError::Reference("instruction", at));
+        }
+        let constant = self.snapshot.heap.get(instruction.c.get() as usize..).unwrap_or_default();
+        let good = match instruction.op {
+            code::VALUE => {
+                Value::validate_prefix(constant).map_err(|error| LoadError::Value(at, error))?;
+                true
+            }
+            code::ATTRIBUTE_STARTS | code::ATTRIBUTE_ENDS | code::ATTRIBUTE_COMPARE => {
+                let value = Value::validate_prefix(constant).map_err(|error| LoadError::Value(at, error))?;
+                matches!(value, Value::Text(_))
+            }
+            code::ATTRIBUTE_IN => text_set::check(constant).is_some(),
+            code::ATTRIBUTE_VERSION => Version::read(constant).is_some(),
+            code::RETURN_SHARES => shares::check(constant).is_some(),
+            code::MATCHES => dfa::check(constant).is_some(),
+            code::IN_NETWORK => network::check(constant).is_some(),
+            code::IN_KEYS => key_set::check(constant).is_some(),
+            _ => true,
+        };
+        if good { Ok(()) } else { Err(LoadError::Constant(at)) }
+    }
+}
