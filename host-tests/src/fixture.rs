@@ -5,8 +5,8 @@
 use anyhow::{Context as _, Result, anyhow, bail};
 use flagstone_compile::{Options, Source, compile};
 use flagstone_seal::{
-    Mark, PulseStatement, Role, RoleKind, SecretKey, Signer, SnapshotStatementDraft, TrustDraft, TrustRoot,
-    seal_pulse, seal_snapshot, seal_trust,
+    Mark, PulseStage, PulseStatement, Role, RoleKind, SecretKey, Signer, SnapshotStatementDraft, TrustDraft,
+    TrustRoot, seal_pulse, seal_snapshot, seal_trust,
 };
 use flagstone_snapshot::encode;
 
@@ -97,7 +97,7 @@ impl World {
         &self,
         number: u64,
         snapshot: Mark,
-        stages: &[(&str, u8)],
+        stages: &[PulseStage],
         halts: &[&str],
     ) -> Result<Vec<u8>> {
         let draft = PulseStatement {
@@ -107,7 +107,7 @@ impl World {
             issued: self.issued,
             expires: self.issued + 300,
             snapshot,
-            stages: stages.iter().map(|(flag, stage)| ((*flag).into(), *stage)).collect(),
+            stages: stages.to_vec(),
             halts: halts.iter().map(|flag| (*flag).into()).collect(),
         };
         seal_pulse(&draft, &self.pulse).map_err(|error| anyhow!("{error}"))

@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, anyhow, bail};
-use flagstone_evaluate::{Context, Control, decide_key, decision_json};
-use flagstone_seal::{Mark, OpenPolicy, open};
+use flagstone_evaluate::{Context, Control, OpenStage, decide_key, decision_json};
+use flagstone_seal::{Mark, OpenPolicy, PulseStage, open};
 use flagstone_snapshot::Snapshot;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -55,10 +55,24 @@ pub struct Case {
 pub struct Pulse {
     /// Open stage by flag key.
     pub stages: BTreeMap<String, u8>,
+    /// Since when a stage is open, by flag key, unix seconds; long ago for flags that are not here.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub since: BTreeMap<String, u64>,
     /// Halted flags.
     pub halts: Vec<String>,
     /// End of the lease, unix seconds; the pulse is issued [`LEASE`] before.
     pub expires: u64,
+}
+
+impl Pulse {
+    /// The stages that it opens.
+    pub fn open(&self) -> impl Iterator<Item = OpenStage<'_>> {
+        self.stages.iter().map(|(flag, stage)| OpenStage {
+            flag,
+            stage: *stage,
+            since: self.since.get(flag).copied().unwrap_or_default(),
+        })
+    }
 }
 
 /// The vector files of this folder, by name.
@@ -146,7 +160,10 @@ impl Sealed {
     /// # Errors
     /// When it cannot be signed.
     pub fn pulse(&self, pulse: &Pulse, number: u64) -> Result<Vec<u8>> {
-        let stages: Vec<_> = pulse.stages.iter().map(|(flag, stage)| (flag.as_str(), *stage)).collect();
+        let stages: Vec<_> = pulse
+            .open()
+            .map(|open| PulseStage { flag: open.flag.into(), stage: open.stage, since: open.since })
+            .collect();
         let halts: Vec<_> = pulse.halts.iter().map(String::as_str).collect();
         World::new(pulse.expires - LEASE)?.pulse(number, self.mark, &stages, &halts)
     }
@@ -162,8 +179,7 @@ impl Case {
         let control = match &self.pulse {
             None => Control::closed(snapshot),
             Some(pulse) => {
-                let stages = pulse.stages.iter().map(|(flag, stage)| (flag.as_str(), *stage));
-                Control::new(snapshot, pulse.expires, stages, pulse.halts.iter().map(String::as_str))
+                Control::new(snapshot, pulse.expires, pulse.open(), pulse.halts.iter().map(String::as_str))
             }
         };
         let decision = decide_key(snapshot, &control, &context, &self.flag, self.now);

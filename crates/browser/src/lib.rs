@@ -9,7 +9,7 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use flagstone_evaluate as evaluate;
-use flagstone_evaluate::Control;
+use flagstone_evaluate::{Control, OpenStage};
 use flagstone_seal::limits::BROWSER_PAYLOAD_BYTES;
 use flagstone_seal::{Mark, OpenPolicy, PulsePolicy, TrustRoot};
 use flagstone_snapshot::Snapshot;
@@ -102,7 +102,11 @@ impl Engine {
         let halts = pulse.halts.iter().map(String::as_str);
         let snapshot = self.shared.snapshot();
         let control = if pulse.snapshot == self.shared.mark {
-            let stages = pulse.stages.iter().map(|(flag, stage)| (flag.as_str(), *stage));
+            let stages = pulse.stages.iter().map(|line| OpenStage {
+                flag: &line.flag,
+                stage: line.stage,
+                since: line.since,
+            });
             Control::new(snapshot, pulse.expires.min(self.shared.expires), stages, halts)
         } else {
             self.shared.control.borrow().also_halting(snapshot, halts)

@@ -31,8 +31,8 @@ use bindings::exports::flagstone::flags::evaluator::{
 };
 use bindings::exports::flagstone::flags::{cohorts, evaluator};
 use flagstone_evaluate::{
-    Arm, Context, ContextError, Control, Decision, Detail, ErrorCode, NO_FLAG, Reason, decide, decide_key,
-    decision_json, explain_json,
+    Arm, Context, ContextError, Control, Decision, Detail, ErrorCode, NO_FLAG, OpenStage, Reason, decide,
+    decide_key, decision_json, explain_json,
 };
 use flagstone_seal::limits::SERVER_PAYLOAD_BYTES;
 use flagstone_seal::{Mark, OpenPolicy, Opened, PulsePolicy, PulseStatement, SealError, TrustRoot};
@@ -205,7 +205,8 @@ fn controlled(engine: &Engine, pulse: &PulseStatement) -> Control {
     if pulse.snapshot != engine.mark {
         return engine.control.also_halting(&engine.snapshot, halts);
     }
-    let stages = pulse.stages.iter().map(|(flag, stage)| (flag.as_str(), *stage));
+    let stages =
+        pulse.stages.iter().map(|line| OpenStage { flag: &line.flag, stage: line.stage, since: line.since });
     Control::new(&engine.snapshot, pulse.expires.min(engine.expires), stages, halts)
 }
 

@@ -1,22 +1,38 @@
 //! What is known about the unit being decided for: attributes, packed once, read in place.
+//!
+//! Two packed forms, both in the value encoding of `docs/snapshot.md`:
+//!
+//! - an **object** of attributes by name, for people who count convenience;
+//! - **attributes by position**, for people who count nanoseconds: `u16 count`, then for each attribute its position in
+//!   the snapshot's list (`u16`, strictly ascending) and its value.
+
+#[cfg(feature = "json")]
+mod json;
 
 use alloc::vec::Vec;
 
 use flagstone_snapshot::limits::{MAX_CONTEXT_ATTRIBUTES, MAX_CONTEXT_BYTES};
-use flagstone_snapshot::{Object, Snapshot, Value, ValueError};
+use flagstone_snapshot::{List, Object, Snapshot, Value, ValueError, murmur3_x64_128};
+
+use crate::item::Item;
 
 /// Slot of an attribute that the context does not have.
 const ABSENT: u32 = u32::MAX;
 
 /// The attributes of one unit, prepared for one snapshot.
 ///
-/// The packed form is one object in the value encoding of `docs/snapshot.md`. The paths that the snapshot's
-/// rules read are looked up once, here; a decision then reads them by position.
-#[derive(Debug, Clone)]
+/// The attributes that the snapshot's rules read are found once, here; a decision then reads them by position.
+#[derive(Debug, Clone, Default)]
 pub struct Context {
     packed: Vec<u8>,
+    /// Where each attribute of the snapshot begins.
     slots: Vec<u32>,
+    /// Hash of the targeting key, taken once for all plans, layers and holdouts.
+    unit: Option<(u64, u64)>,
 }
+
+/// The attribute of the targeting key, in every snapshot.
+const TARGETING_KEY: u32 = 0;
 
 /// Why attributes are not a context.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,6 +45,8 @@ pub enum ContextError {
     Value(ValueError),
     /// A value, but not an object.
     NotAnObject,
+    /// Attributes by position whose positions do not ascend, or are not the snapshot's.
+    Position,
     /// Text that is not JSON.
     Json,
 }
@@ -42,6 +60,7 @@ impl ContextError {
             ContextError::TooMany => "context-too-many-attributes",
             ContextError::Value(_) => "context-value",
             ContextError::NotAnObject => "context-not-an-object",
+            ContextError::Position => "context-position",
             ContextError::Json => "context-json",
         }
     }
@@ -56,6 +75,9 @@ impl core::fmt::Display for ContextError {
             }
             ContextError::Value(error) => write!(out, "the packed context is damaged: {error:?}"),
             ContextError::NotAnObject => out.write_str("the context is not an object of attributes"),
+            ContextError::Position => {
+                out.write_str("the context's attributes are not in the order of the snapshot's positions")
+            }
             ContextError::Json => out.write_str("the context is not JSON"),
         }
     }
@@ -69,175 +91,148 @@ impl Context {
     /// # Errors
     /// [`ContextError`]; the context is refused whole.
     pub fn from_packed(snapshot: &Snapshot<'_>, packed: Vec<u8>) -> Result<Context, ContextError> {
-        if packed.len() > MAX_CONTEXT_BYTES {
+        let mut context = Context { packed, ..Context::default() };
+        context.take_object(snapshot)?;
+        Ok(context)
+    }
+
+    /// Takes attributes by position, in the packed form described above.
+    ///
+    /// # Errors
+    /// [`ContextError`]; the context is refused whole.
+    pub fn from_attributes(snapshot: &Snapshot<'_>, packed: Vec<u8>) -> Result<Context, ContextError> {
+        let mut context = Context { packed, ..Context::default() };
+        context.take_attributes(snapshot)?;
+        Ok(context)
+    }
+
+    /// As [`Context::from_attributes`] into the room of an older context: `fill` writes the packed form to an emptied
+    /// buffer. Allocates nothing once the room is large enough.
+    ///
+    /// # Errors
+    /// [`ContextError`]; the context then has no attributes.
+    pub fn refill(
+        &mut self,
+        snapshot: &Snapshot<'_>,
+        fill: impl FnOnce(&mut Vec<u8>),
+    ) -> Result<(), ContextError> {
+        self.packed.clear();
+        fill(&mut self.packed);
+        self.take_attributes(snapshot)
+    }
+
+    fn take_object(&mut self, snapshot: &Snapshot<'_>) -> Result<(), ContextError> {
+        if self.packed.len() > MAX_CONTEXT_BYTES {
             return Err(ContextError::TooLarge);
         }
-        let Value::Object(object) = Value::validate(&packed).map_err(ContextError::Value)? else {
+        let Value::Object(object) = Value::validate(&self.packed).map_err(ContextError::Value)? else {
             return Err(ContextError::NotAnObject);
         };
         if object.len() > MAX_CONTEXT_ATTRIBUTES {
             return Err(ContextError::TooMany);
         }
-        let base = packed.as_ptr() as usize;
-        let slots = (0..snapshot.attribute_count())
-            .map(|index| {
-                snapshot
-                    .attribute(index)
-                    .and_then(|path| find(object, path))
-                    .map_or(ABSENT, |bytes| (bytes.as_ptr() as usize - base) as u32)
-            })
-            .collect();
-        Ok(Context { packed, slots })
+        let base = self.packed.as_ptr() as usize;
+        let find = |index| {
+            let path = snapshot.attribute(index)?;
+            // The empty path is the whole.
+            let bytes = if path.is_empty() { self.packed.as_slice() } else { find(object, path)? };
+            Some((bytes.as_ptr() as usize - base) as u32)
+        };
+        self.slots = (0..snapshot.attribute_count()).map(|index| find(index).unwrap_or(ABSENT)).collect();
+        self.hash_unit(snapshot);
+        Ok(())
+    }
+
+    fn take_attributes(&mut self, snapshot: &Snapshot<'_>) -> Result<(), ContextError> {
+        self.slots.clear();
+        self.unit = None;
+        let taken = self.find_attributes(snapshot);
+        match taken {
+            Ok(()) => self.hash_unit(snapshot),
+            Err(_) => self.slots.clear(),
+        }
+        taken
+    }
+
+    fn find_attributes(&mut self, snapshot: &Snapshot<'_>) -> Result<(), ContextError> {
+        const CUT: ContextError = ContextError::Value(ValueError::Truncated);
+        if self.packed.len() > MAX_CONTEXT_BYTES {
+            return Err(ContextError::TooLarge);
+        }
+        let known = snapshot.attribute_count() as usize;
+        self.slots.resize(known, ABSENT);
+        let (count, mut rest) = self.packed.split_first_chunk::<2>().ok_or(CUT)?;
+        let mut next = 0;
+        for _ in 0..u16::from_le_bytes(*count) {
+            let (position, value) = rest.split_first_chunk::<2>().ok_or(CUT)?;
+            let position = usize::from(u16::from_le_bytes(*position));
+            let length = Value::measure(value).map_err(ContextError::Value)?;
+            let start = self.packed.len() - value.len();
+            if position < next || position >= known {
+                return Err(ContextError::Position);
+            }
+            if let Some(slot) = self.slots.get_mut(position) {
+                *slot = start as u32;
+            }
+            next = position + 1;
+            rest = value.get(length..).ok_or(CUT)?;
+        }
+        if rest.is_empty() { Ok(()) } else { Err(ContextError::Value(ValueError::Trailing)) }
+    }
+
+    fn hash_unit(&mut self, snapshot: &Snapshot<'_>) {
+        self.unit = if snapshot.buckets_units() { self.hash_of(TARGETING_KEY) } else { None };
     }
 
     /// The value of an attribute of the snapshot, by position; null when the context does not have it.
-    #[must_use]
-    pub fn attribute(&self, index: u32) -> Value<'_> {
+    #[inline]
+    pub(crate) fn attribute(&self, index: u32) -> Item<'_> {
         match self.slots.get(index as usize) {
-            None | Some(&ABSENT) => Value::Null,
-            Some(&offset) => self
-                .packed
-                .get(offset as usize..)
-                .and_then(Value::read)
-                .map_or(Value::Null, |(value, _)| value),
+            None | Some(&ABSENT) => Item::Null,
+            Some(&offset) => self.packed.get(offset as usize..).map_or(Item::Null, Item::read),
         }
     }
 
-    /// All attributes.
-    #[must_use]
-    pub fn whole(&self) -> Value<'_> {
-        Value::read(&self.packed).map_or(Value::Null, |(value, _)| value)
+    /// The hash of the unit that an attribute names, none when it is no usable key: a text that is not empty, or a
+    /// whole number, which counts by its decimal text.
+    pub(crate) fn unit(&self, attribute: u32) -> Option<(u64, u64)> {
+        if attribute == TARGETING_KEY { self.unit } else { self.hash_of(attribute) }
     }
 
-    /// The value at a dotted path, null when there is none.
-    #[must_use]
-    pub fn at(&self, path: &str) -> Value<'_> {
-        match self.whole() {
-            Value::Object(object) => {
-                find(object, path).and_then(Value::read).map_or(Value::Null, |(value, _)| value)
+    fn hash_of(&self, attribute: u32) -> Option<(u64, u64)> {
+        match self.attribute(attribute) {
+            Item::Text([]) => None,
+            Item::Text(key) => Some(murmur3_x64_128(key, 0)),
+            Item::Integer(number) => {
+                let mut digits = [0; 20];
+                let start = crate::item::write_digits(number, &mut digits);
+                Some(murmur3_x64_128(digits.get(start..)?, 0))
             }
-            _ => Value::Null,
+            _ => None,
+        }
+    }
+
+    /// The value at a dotted path, null when there is none, of a snapshot that reads the whole context.
+    pub(crate) fn at(&self, snapshot: &Snapshot<'_>, path: &str) -> Item<'_> {
+        match snapshot.whole_context().map(|index| self.attribute(index)) {
+            Some(Item::Object(object)) => find(object, path).map_or(Item::Null, Item::read),
+            _ => Item::Null,
         }
     }
 }
 
 /// The bytes from the value at a dotted path on; list elements are reached by their number.
 fn find<'a>(object: Object<'a>, path: &str) -> Option<&'a [u8]> {
-    let mut here = Value::Object(object);
+    let mut here = Item::Object(object);
     let mut bytes = None;
     for part in path.split('.') {
         let found = match here {
-            Value::Object(object) => object.bytes_of(part)?,
-            Value::List(list) => list.bytes_at(part.parse().ok()?)?,
+            Item::Object(object) => object.bytes_of(part.as_bytes())?,
+            Item::List(list) => List::bytes_at(&list, part.parse().ok()?)?,
             _ => return None,
         };
-        here = Value::read(found)?.0;
+        here = Item::read(found);
         bytes = Some(found);
     }
     bytes
-}
-
-#[cfg(feature = "json")]
-mod json {
-    //! Contexts as JSON text.
-
-    use alloc::string::String;
-    use alloc::vec::Vec;
-    use core::fmt;
-
-    use flagstone_snapshot::limits::{MAX_CONTEXT_BYTES, MAX_DEPTH};
-    use flagstone_snapshot::{Json, Snapshot, Value, ValueError};
-    use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
-
-    use super::{Context, ContextError};
-
-    impl Context {
-        /// Takes a JSON object; of repeated members the last counts.
-        ///
-        /// # Errors
-        /// [`ContextError`]; the context is refused whole.
-        pub fn from_json(snapshot: &Snapshot<'_>, text: &str) -> Result<Context, ContextError> {
-            // Packed values are at most nine times their text (a digit becomes a tag and eight bytes), so a
-            // text over the cap may still pack under it; one far over cannot matter.
-            if text.len() > 4 * MAX_CONTEXT_BYTES {
-                return Err(ContextError::TooLarge);
-            }
-            let Parsed(json) = serde_json::from_str(text).map_err(|_| ContextError::Json)?;
-            if depth(&json) > MAX_DEPTH {
-                return Err(ContextError::Value(ValueError::Depth));
-            }
-            let mut packed = Vec::with_capacity(text.len());
-            Value::write(&json, &mut packed);
-            Context::from_packed(snapshot, packed)
-        }
-    }
-
-    fn depth(json: &Json) -> usize {
-        match json {
-            Json::List(elements) => 1 + elements.iter().map(depth).max().unwrap_or_default(),
-            Json::Object(members) => {
-                1 + members.iter().map(|(_, value)| depth(value)).max().unwrap_or_default()
-            }
-            _ => 0,
-        }
-    }
-
-    /// A JSON value read by serde.
-    struct Parsed(Json);
-
-    impl<'de> Deserialize<'de> for Parsed {
-        fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-            deserializer.deserialize_any(Reader).map(Parsed)
-        }
-    }
-
-    struct Reader;
-
-    impl<'de> Visitor<'de> for Reader {
-        type Value = Json;
-
-        fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-            out.write_str("a JSON value")
-        }
-
-        fn visit_unit<E>(self) -> Result<Json, E> {
-            Ok(Json::Null)
-        }
-
-        fn visit_bool<E>(self, value: bool) -> Result<Json, E> {
-            Ok(Json::Bool(value))
-        }
-
-        fn visit_i64<E>(self, value: i64) -> Result<Json, E> {
-            Ok(Json::Integer(value))
-        }
-
-        fn visit_u64<E>(self, value: u64) -> Result<Json, E> {
-            Ok(i64::try_from(value).map_or(Json::Unsigned(value), Json::Integer))
-        }
-
-        fn visit_f64<E>(self, value: f64) -> Result<Json, E> {
-            Ok(Json::Number(value))
-        }
-
-        fn visit_str<E>(self, value: &str) -> Result<Json, E> {
-            Ok(Json::Text(value.into()))
-        }
-
-        fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<Json, A::Error> {
-            let mut list = Vec::new();
-            while let Some(Parsed(element)) = elements.next_element()? {
-                list.push(element);
-            }
-            Ok(Json::List(list))
-        }
-
-        fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Json, A::Error> {
-            let mut object = Vec::new();
-            while let Some((key, Parsed(value))) = members.next_entry::<String, Parsed>()? {
-                object.push((key, value));
-            }
-            Ok(Json::Object(object))
-        }
-    }
 }

@@ -60,6 +60,14 @@ pub enum Detail {
     Prerequisite = 9,
     /// An individual override.
     Override = 10,
+    /// The unit is outside the flag's part of its layer.
+    Layer = 11,
+    /// What the context brought as remembered.
+    Remembered = 12,
+    /// The plan's time is over.
+    Ended = 13,
+    /// The plan's intake is paused, and the unit is not in it.
+    Paused = 14,
 }
 
 /// The unit's arm in a rollout plan.
@@ -184,6 +192,10 @@ impl Detail {
             Detail::Holdout => "holdout",
             Detail::Prerequisite => "prerequisite",
             Detail::Override => "override",
+            Detail::Layer => "layer",
+            Detail::Remembered => "remembered",
+            Detail::Ended => "ended",
+            Detail::Paused => "paused",
         })
     }
 }

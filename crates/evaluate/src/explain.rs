@@ -1,22 +1,29 @@
-//! Why a decision came out as it did: the same order of checks as `decide`, each with what it saw.
-//!
-//! A separate walk, so that a decision without an explanation costs nothing more.
+//! Why a decision came out as it did: the checks that were made, in order, each with what it saw, and the tests of the
+//! rules with what they compared. The decision is made by the same code as without an explanation.
 
 use alloc::string::String;
 
+use flagstone_snapshot::Snapshot;
 use flagstone_snapshot::json_text::{write_number, write_string};
-use flagstone_snapshot::{OnExpiry, SHARE_TOTAL, Snapshot};
 
 use crate::context::Context;
 use crate::control::Control;
-use crate::decide::decide_key;
-use crate::item::Item;
-use crate::machine::{Machine, Scene};
-use crate::plan;
+use crate::decide::traced;
+use crate::decision::NO_FLAG;
+use crate::item::{Built, Item};
+use crate::machine::{Answer, Machine};
 use crate::report::write_decision;
+use crate::state::{Scene, State};
+use crate::trace::{Silent, Test, Trace};
+
+/// Bytes of tests that an explanation holds: a rule over long lists says what fits, and that there was more.
+const MAX_TOLD: usize = 32 << 10;
+/// Bytes of one value in a test; longer ones are cut.
+const MAX_VALUE: usize = 512;
 
 /// The decision with a `trace`: a list of steps `{"check", "passed", …}` in the order they were made. The
-/// last step is the one that decided.
+/// last step is the one that decided. A step in which a rule ran has its `rules` (each number with its tests, up to the
+/// one that matched) and the `tests` that belong to none.
 #[must_use]
 pub fn explain_json(
     snapshot: &Snapshot<'_>,
@@ -25,152 +32,168 @@ pub fn explain_json(
     key: &str,
     now: u64,
 ) -> String {
-    let decision = decide_key(snapshot, control, context, key, now);
+    let flag = snapshot.find(key).unwrap_or(NO_FLAG);
+    let (decision, told) = traced(snapshot, control, context, flag, now, Told::default());
     let mut out = String::with_capacity(1024);
     out.push_str("{\"decision\":");
     write_decision(snapshot, &decision, key, &mut out);
     out.push_str(",\"now\":");
     write_number(now as f64, &mut out);
-    out.push_str(",\"trace\":");
-    let mut trace = Trace { out: &mut out, first: true };
-    trace.walk(snapshot, control, context, key, now);
+    out.push_str(",\"snapshot\":{\"flagSet\":");
+    write_string(snapshot.flag_set(), &mut out);
+    out.push_str(",\"environment\":");
+    write_string(snapshot.environment(), &mut out);
+    out.push_str(",\"definition\":\"");
+    for byte in snapshot.definition() {
+        for nibble in [byte >> 4, byte & 15] {
+            out.push(char::from_digit(u32::from(nibble), 16).unwrap_or('0'));
+        }
+    }
+    out.push_str("\"},\"trace\":[");
+    out.push_str(&told.finish());
     out.push_str("]}");
     out
 }
 
-struct Trace<'o> {
-    out: &'o mut String,
-    first: bool,
+/// What was heard so far.
+#[derive(Default)]
+struct Told {
+    steps: String,
+    /// Tests since the last numbered rule.
+    tests: String,
+    /// Rules since the last check.
+    rules: String,
+    /// How deep in other flags' decisions.
+    nested: u32,
+    full: bool,
 }
 
-impl Trace<'_> {
-    /// Opens a step; members follow by [`Trace::text`] and the like, [`Trace::end`] closes it.
-    fn step(&mut self, check: &str, passed: bool) {
-        self.out.push(if self.first { '[' } else { ',' });
-        self.first = false;
-        self.out.push_str("{\"check\":");
-        write_string(check, self.out);
-        self.out.push_str(if passed { ",\"passed\":true" } else { ",\"passed\":false" });
+impl Told {
+    /// Closes the last step and hands over all of them.
+    fn finish(mut self) -> String {
+        self.close();
+        self.steps
+    }
+
+    /// What the rules did is known before the check that they were run for is told, so it waits until then.
+    fn close(&mut self) {
+        if !self.steps.is_empty() {
+            self.steps.push('}');
+        }
     }
 
     fn name(&mut self, name: &str) {
-        self.out.push(',');
-        write_string(name, self.out);
-        self.out.push(':');
+        self.steps.push(',');
+        write_string(name, &mut self.steps);
+        self.steps.push(':');
     }
 
-    fn text(&mut self, name: &str, text: &str) {
-        self.name(name);
-        write_string(text, self.out);
+    fn list(&mut self, name: &str, list: String) {
+        if !list.is_empty() {
+            self.name(name);
+            self.steps.push('[');
+            self.steps.push_str(&list);
+            self.steps.push(']');
+        }
+    }
+}
+
+impl Trace for Told {
+    const ON: bool = true;
+
+    fn check(&mut self, name: &'static str, passed: bool) {
+        if self.nested > 0 {
+            return;
+        }
+        self.close();
+        if !self.steps.is_empty() {
+            self.steps.push(',');
+        }
+        self.steps.push_str("{\"check\":");
+        write_string(name, &mut self.steps);
+        self.steps.push_str(if passed { ",\"passed\":true" } else { ",\"passed\":false" });
+        let (rules, tests) = (core::mem::take(&mut self.rules), core::mem::take(&mut self.tests));
+        self.list("rules", rules);
+        self.list("tests", tests);
+        if self.full {
+            self.steps.push_str(",\"more\":true");
+        }
     }
 
-    fn number(&mut self, name: &str, number: f64) {
-        self.name(name);
-        write_number(number, self.out);
+    fn text(&mut self, name: &'static str, text: &str) {
+        if self.nested == 0 {
+            self.name(name);
+            write_string(text, &mut self.steps);
+        }
     }
 
-    fn end(&mut self) {
-        self.out.push('}');
+    fn number(&mut self, name: &'static str, number: f64) {
+        if self.nested == 0 {
+            self.name(name);
+            write_number(number, &mut self.steps);
+        }
     }
 
-    fn walk(&mut self, snapshot: &Snapshot<'_>, control: &Control, context: &Context, key: &str, now: u64) {
-        let found = snapshot.find(key).and_then(|index| snapshot.flag(index));
-        self.step("flag-exists", found.is_some());
-        self.end();
-        let Some(flag) = found else { return };
-        let index = flag.index();
-        self.step("definition-usable", flag.broken().is_none());
-        self.end();
-        if flag.broken().is_some() {
+    fn value<'a>(&mut self, name: &'static str, built: &Built<'a>, item: Item<'a>) {
+        if self.nested == 0 {
+            self.name(name);
+            built.write_json(item, &mut self.steps);
+        }
+    }
+
+    fn test<'a>(&mut self, built: &Built<'a>, test: Test<'_, 'a>) {
+        self.full |= self.tests.len() + self.rules.len() > MAX_TOLD;
+        if self.nested > 0 || self.full {
             return;
         }
-        self.step("enabled", flag.enabled());
-        self.end();
-        if !flag.enabled() {
+        let out = &mut self.tests;
+        if !out.is_empty() {
+            out.push(',');
+        }
+        out.push_str("{\"test\":");
+        write_string(test.name, out);
+        if let Some(attribute) = test.attribute {
+            out.push_str(",\"attribute\":");
+            write_string(attribute, out);
+        }
+        for (name, item) in [(",\"value\":", Some(test.left)), (",\"against\":", test.right)] {
+            let Some(item) = item else { continue };
+            let mut text = String::new();
+            built.write_json(item, &mut text);
+            out.push_str(name);
+            if text.len() > MAX_VALUE {
+                let mut cut = text;
+                cut.truncate((0..=MAX_VALUE).rev().find(|end| cut.is_char_boundary(*end)).unwrap_or(0));
+                cut.push('…');
+                write_string(&cut, out);
+            } else {
+                out.push_str(&text);
+            }
+        }
+        out.push_str(",\"answer\":");
+        built.write_json(test.result, out);
+        out.push('}');
+    }
+
+    fn rule(&mut self, number: u16, matched: bool) {
+        if self.nested > 0 {
             return;
         }
-        self.step("not-halted", !control.halted(index));
-        self.end();
-        if control.halted(index) {
-            return;
+        let tests = core::mem::take(&mut self.tests);
+        let out = &mut self.rules;
+        if !out.is_empty() {
+            out.push(',');
         }
-        let safe = flag.on_expiry() == OnExpiry::Safe;
-        let holds = !safe || control.fresh(now);
-        self.step("pulse", holds);
-        self.text("onExpiry", if safe { "safe" } else { "hold" });
-        self.number("until", control.lease_until() as f64);
-        self.end();
-        if !holds {
-            return;
-        }
-        let scene = Scene { snapshot: *snapshot, context, flag_key: flag.key(), now };
-        let mut machine = Machine::new(scene);
-        if let Some(plan) = flag.plan() {
-            let refused = plan::refusal(&scene, &plan);
-            self.step("consent-and-data-domain", refused.is_none());
-            if let Some((purpose, _)) = plan.consent() {
-                self.text("consent", purpose);
-            }
-            if let Some(refusal) = refused.and_then(crate::Detail::as_str) {
-                self.text("refusal", refusal);
-            }
-            self.end();
-            if refused.is_some() {
-                return;
-            }
-            let open = control.stage(index);
-            let position = plan::unit_position(&scene, &plan);
-            let place = match (open, position) {
-                (Some(open), Some(position)) => {
-                    plan::place(&mut machine, &plan, open, position).ok().flatten()
-                }
-                _ => None,
-            };
-            self.step("stage", place.is_some());
-            for (name, index) in [("open", open), ("ceiling", plan.ceiling())] {
-                if let Some(stage) = index.and_then(|index| plan.stage(index)) {
-                    self.text(name, stage.name);
-                }
-            }
-            if let Some(stage) = open.and_then(|open| plan.stage(open)) {
-                self.number("treat", f64::from(stage.treat) / f64::from(SHARE_TOTAL));
-                self.number("control", f64::from(stage.control) / f64::from(SHARE_TOTAL));
-            }
-            if let Some(path) = snapshot.attribute(plan.unit()) {
-                self.text("unit", path);
-            }
-            if let Some(position) = position {
-                self.number("position", f64::from(position) / f64::from(SHARE_TOTAL));
-            }
-            if let Some(place) = place {
-                self.text("arm", place.arm.as_str().unwrap_or("none"));
-                if let Some(stage) = plan.stage(place.cohort) {
-                    self.text("cohort", stage.name);
-                }
-            }
-            self.end();
-            if place.is_some() {
-                return;
-            }
-        }
-        if let Some(rule) = flag.targeting().and_then(|rule| snapshot.rule(rule)) {
-            let answer = machine.run(rule);
-            self.step("targeting", !matches!(answer, Ok(Item::Null) | Err(_)));
-            self.name("answer");
-            match answer {
-                Ok(item) => machine.built.write_json(item, self.out),
-                Err(_) => self.out.push_str("null"),
-            }
-            self.end();
-            if !matches!(answer, Ok(Item::Null)) {
-                return;
-            }
-        }
-        self.step("default", flag.default_variant().is_some());
-        if let Some(variant) = flag.default_variant().and_then(|variant| flag.variant(variant)) {
-            self.text("variant", variant.name);
-        }
-        self.end();
+        out.push_str("{\"rule\":");
+        write_number(f64::from(number), out);
+        out.push_str(if matched { ",\"matched\":true" } else { ",\"matched\":false" });
+        out.push_str(",\"tests\":[");
+        out.push_str(&tests);
+        out.push_str("]}");
+    }
+
+    fn nested(&mut self, inside: bool) {
+        self.nested = if inside { self.nested + 1 } else { self.nested.saturating_sub(1) };
     }
 }
 
@@ -180,9 +203,14 @@ impl Trace<'_> {
 pub fn targeting_json(snapshot: &Snapshot<'_>, context: &Context, flag: u32, now: u64) -> Option<String> {
     let flag = snapshot.flag(flag)?;
     let rule = snapshot.rule(flag.targeting()?)?;
-    let mut machine = Machine::new(Scene { snapshot: *snapshot, context, flag_key: flag.key(), now });
+    let scene = Scene { snapshot, context, flag_key: flag.key(), now };
+    let mut machine = Machine { state: State::new(scene), trace: Silent };
     let answer = machine.run(rule).ok()?;
     let mut out = String::new();
-    machine.built.write_json(answer, &mut out);
+    match answer {
+        Answer::Value(item) => machine.state.built.write_json(item, &mut out),
+        Answer::Variant(variant, true) => out.push_str(flag.variant(variant)?.name),
+        Answer::Variant(variant, false) => write_string(flag.variant(variant)?.name, &mut out),
+    }
     Some(out)
 }

@@ -2,16 +2,20 @@
 
 use alloc::vec::Vec;
 
-use flagstone_snapshot::murmur3_x86_32;
+use flagstone_snapshot::blob::shares;
+use flagstone_snapshot::layout::{Instruction, NONE16};
+use flagstone_snapshot::program::code;
+use flagstone_snapshot::{Murmur32, murmur3_x86_32};
 
-use crate::item::{Built, Item};
+use crate::item::{Built, Item, members};
+use crate::state::{Scene, State};
 
 /// Chooses among `pairs` (name, weight, name, weight …). None (null) when a weight is not a whole number,
 /// the weights add up to nothing or to more than `i32::MAX`, or there is no bucketing value.
 ///
 /// - v1: `abs(i32(hash)) / 2147483647 * 100` against cumulated percentages, as flagd once did.
 /// - v2 and v3: `(u64(hash) * total) >> 32` against cumulated weights.
-pub(crate) fn choose<'a>(version: u8, hash: u32, pairs: &[Item<'a>]) -> Option<Item<'a>> {
+fn choose<'a>(version: u8, hash: u32, pairs: &[Item<'a>]) -> Option<Item<'a>> {
     let (pairs, _) = pairs.as_chunks::<2>();
     let mut total: u64 = 0;
     for [_, weight] in pairs {
@@ -51,8 +55,36 @@ fn whole(weight: Item<'_>) -> Option<u32> {
     Some(if number <= 0.0 { 0 } else { number as u32 })
 }
 
+/// `fractional` with its arguments on the stack; `mode` is the version, with [`code::KEYED`] when the first argument
+/// is the bucketing value.
+pub(crate) fn answer<'a>(state: &State<'a>, mode: u8, arguments: &[Item<'a>]) -> Item<'a> {
+    let version = mode & !code::KEYED;
+    let (hash, pairs) = if mode >= code::KEYED {
+        match arguments.split_first() {
+            Some((key, pairs)) => (hash(&state.built, version, *key), pairs),
+            None => return Item::Null,
+        }
+    } else {
+        (default_hash(&state.scene, version), arguments)
+    };
+    hash.and_then(|hash| choose(version, hash, pairs)).unwrap_or(Item::Null)
+}
+
+/// `fractional` v2 whose variants and weights stand in the snapshot.
+#[inline]
+pub(crate) fn shares(state: &State<'_>, instruction: &Instruction) -> Option<(u16, bool)> {
+    let hash = match instruction.b.get() {
+        NONE16 => default_hash(&state.scene, 2)?,
+        attribute => match state.scene.context.attribute(u32::from(attribute)) {
+            Item::Text(text) => murmur3_x86_32(text, 0),
+            _ => return None,
+        },
+    };
+    shares::choose(state.scene.snapshot.heap_at(instruction.c.get()), hash)
+}
+
 /// The hash of a bucketing value, none when it cannot be one.
-pub(crate) fn hash<'a>(built: &Built<'a>, version: u8, value: Item<'a>) -> Option<u32> {
+fn hash<'a>(built: &Built<'a>, version: u8, value: Item<'a>) -> Option<u32> {
     match (version, value) {
         (_, Item::Null) => None,
         (3, value) => {
@@ -60,24 +92,32 @@ pub(crate) fn hash<'a>(built: &Built<'a>, version: u8, value: Item<'a>) -> Optio
             cbor(built, value, &mut bytes, 0)?;
             Some(murmur3_x86_32(&bytes, 0))
         }
-        (_, value) => built.text(value).map(|text| murmur3_x86_32(text.as_bytes(), 0)),
+        (_, value) => built.text(value).map(|text| murmur3_x86_32(text, 0)),
     }
 }
 
 /// The hash of flag key and targeting key, where the author gave no bucketing value.
-pub(crate) fn default_hash(version: u8, flag_key: &str, targeting_key: &str) -> u32 {
-    let mut bytes = Vec::with_capacity(flag_key.len() + targeting_key.len() + 16);
+#[inline]
+fn default_hash(scene: &Scene<'_>, version: u8) -> Option<u32> {
+    let key = match scene.context.attribute(0) {
+        Item::Text(key) => key,
+        Item::Null => &[],
+        _ => return None,
+    };
+    let mut hash = Murmur32::new(0);
     if version == 3 {
+        let mut bytes = Vec::with_capacity(scene.flag_key.len() + key.len() + 16);
         head(4, 2, &mut bytes);
-        for text in [flag_key, targeting_key] {
+        for text in [scene.flag_key.as_bytes(), key] {
             head(3, text.len() as u64, &mut bytes);
-            bytes.extend_from_slice(text.as_bytes());
+            bytes.extend_from_slice(text);
         }
+        hash.write(&bytes);
     } else {
-        bytes.extend_from_slice(flag_key.as_bytes());
-        bytes.extend_from_slice(targeting_key.as_bytes());
+        hash.write(scene.flag_key.as_bytes());
+        hash.write(key);
     }
-    murmur3_x86_32(&bytes, 0)
+    Some(hash.finish())
 }
 
 /// RFC 8949 core deterministic encoding. None past the depth that contexts can have.
@@ -94,7 +134,7 @@ fn cbor<'a>(built: &Built<'a>, item: Item<'a>, out: &mut Vec<u8>, depth: usize) 
         Item::Text(_) | Item::Made(..) => {
             let text = built.text(item)?;
             head(3, text.len() as u64, out);
-            out.extend_from_slice(text.as_bytes());
+            out.extend_from_slice(text);
         }
         Item::List(_) | Item::Gathered(..) => {
             let count = built.count(item)?;
@@ -105,15 +145,15 @@ fn cbor<'a>(built: &Built<'a>, item: Item<'a>, out: &mut Vec<u8>, depth: usize) 
         }
         Item::Object(object) => {
             head(5, object.len() as u64, out);
-            let mut members: Vec<(Vec<u8>, Item<'a>)> = Vec::with_capacity(object.len());
-            for (key, value) in object.iter() {
+            let mut sorted: Vec<(Vec<u8>, Item<'a>)> = Vec::with_capacity(object.len());
+            for (key, value) in members(object) {
                 let mut encoded = Vec::with_capacity(key.len() + 5);
                 head(3, key.len() as u64, &mut encoded);
-                encoded.extend_from_slice(key.as_bytes());
-                members.push((encoded, value.into()));
+                encoded.extend_from_slice(key);
+                sorted.push((encoded, value));
             }
-            members.sort_by(|a, b| a.0.cmp(&b.0));
-            for (key, value) in members {
+            sorted.sort_by(|a, b| a.0.cmp(&b.0));
+            for (key, value) in sorted {
                 out.extend_from_slice(&key);
                 cbor(built, value, out, depth + 1)?;
             }
@@ -227,21 +267,21 @@ mod tests {
             assert_eq!(hex(Item::Integer(number)), expected);
         }
         assert_eq!(hex(Item::Unsigned(u64::MAX)), "1bffffffffffffffff");
-        assert_eq!(hex(Item::Text("IETF")), "6449455446");
+        assert_eq!(hex(Item::Text(b"IETF")), "6449455446");
     }
 
     #[test]
     fn weights_cut_the_hash_range_in_order() {
-        let pairs = [Item::Text("a"), Item::Integer(1), Item::Text("b"), Item::Integer(3)];
+        let pairs = [Item::Text(b"a"), Item::Integer(1), Item::Text(b"b"), Item::Integer(3)];
         let name = |hash| match choose(2, hash, &pairs) {
             Some(Item::Text(name)) => name,
             other => panic!("{other:?}"),
         };
-        assert_eq!(name(0), "a");
-        assert_eq!(name(0x3fff_ffff), "a");
-        assert_eq!(name(0x4000_0000), "b");
-        assert_eq!(name(u32::MAX), "b");
-        assert!(choose(2, 1, &[Item::Text("a"), Item::Integer(-5)]).is_none());
-        assert!(choose(2, 1, &[Item::Text("a"), Item::Number(0.5)]).is_none());
+        assert_eq!(name(0), b"a");
+        assert_eq!(name(0x3fff_ffff), b"a");
+        assert_eq!(name(0x4000_0000), b"b");
+        assert_eq!(name(u32::MAX), b"b");
+        assert!(choose(2, 1, &[Item::Text(b"a"), Item::Integer(-5)]).is_none());
+        assert!(choose(2, 1, &[Item::Text(b"a"), Item::Number(0.5)]).is_none());
     }
 }

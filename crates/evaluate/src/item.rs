@@ -4,7 +4,7 @@
 use core::cmp::Ordering;
 
 use alloc::string::String;
-use flagstone_snapshot::{List, Object, Value, json_text};
+use flagstone_snapshot::{List, Object, json_text};
 
 /// A value on the machine's stack: read in place, or built during this evaluation.
 #[derive(Debug, Clone, Copy)]
@@ -14,7 +14,8 @@ pub(crate) enum Item<'a> {
     Integer(i64),
     Unsigned(u64),
     Number(f64),
-    Text(&'a str),
+    /// UTF-8, which whoever put it here has checked.
+    Text(&'a [u8]),
     List(List<'a>),
     Object(Object<'a>),
     /// Text that an operator built: a range of [`Built::text`].
@@ -33,22 +34,33 @@ pub(crate) struct Built<'a> {
     pub(crate) items: alloc::vec::Vec<Item<'a>>,
 }
 
-impl<'a> From<Value<'a>> for Item<'a> {
-    fn from(value: Value<'a>) -> Self {
-        match value {
-            Value::Null => Item::Null,
-            Value::Bool(value) => Item::Bool(value),
-            Value::Integer(value) => Item::Integer(value),
-            Value::Unsigned(value) => Item::Unsigned(value),
-            Value::Number(value) => Item::Number(value),
-            Value::Text(value) => Item::Text(value),
-            Value::List(value) => Item::List(value),
-            Value::Object(value) => Item::Object(value),
-        }
-    }
-}
-
 impl<'a> Item<'a> {
+    /// The value at the start of bytes that were checked when snapshot or context came in.
+    #[inline]
+    pub(crate) fn read(bytes: &'a [u8]) -> Item<'a> {
+        Item::try_read(bytes).unwrap_or(Item::Null)
+    }
+
+    #[inline]
+    fn try_read(bytes: &'a [u8]) -> Option<Item<'a>> {
+        let (tag, rest) = bytes.split_first()?;
+        let number = || rest.first_chunk::<8>().copied();
+        Some(match tag {
+            1 => Item::Bool(false),
+            2 => Item::Bool(true),
+            3 => Item::Integer(i64::from_le_bytes(number()?)),
+            4 => Item::Unsigned(u64::from_le_bytes(number()?)),
+            5 => Item::Number(f64::from_le_bytes(number()?)),
+            6 => {
+                let (length, rest) = rest.split_first_chunk::<4>()?;
+                Item::Text(rest.get(..u32::from_le_bytes(*length) as usize)?)
+            }
+            7 => Item::List(List::at(rest)),
+            8 => Item::Object(Object::at(rest)),
+            _ => Item::Null,
+        })
+    }
+
     /// The number itself, not a conversion.
     pub(crate) fn number(self) -> Option<f64> {
         match self {
@@ -62,12 +74,17 @@ impl<'a> Item<'a> {
 
 impl<'a> Built<'a> {
     /// The text of a text.
-    pub(crate) fn text<'b>(&'b self, item: Item<'b>) -> Option<&'b str> {
+    pub(crate) fn text<'b>(&'b self, item: Item<'b>) -> Option<&'b [u8]> {
         match item {
             Item::Text(text) => Some(text),
-            Item::Made(start, end) => self.text.get(start as usize..end as usize),
+            Item::Made(start, end) => self.text.as_bytes().get(start as usize..end as usize),
             _ => None,
         }
+    }
+
+    /// The text of a text, as text.
+    pub(crate) fn str<'b>(&'b self, item: Item<'b>) -> Option<&'b str> {
+        core::str::from_utf8(self.text(item)?).ok()
     }
 
     /// How many elements a list has; none for what is not a list.
@@ -82,7 +99,7 @@ impl<'a> Built<'a> {
     /// An element of a list.
     pub(crate) fn element(&self, item: Item<'a>, index: usize) -> Option<Item<'a>> {
         match item {
-            Item::List(list) => list.get(index).map(Item::from),
+            Item::List(list) => list.bytes_at(index).map(Item::read),
             Item::Gathered(start, end) => self.items.get(start as usize..end as usize)?.get(index).copied(),
             _ => None,
         }
@@ -114,7 +131,7 @@ impl<'a> Built<'a> {
             _ if depth == 0 => f64::NAN,
             Item::Null => 0.0,
             Item::Bool(value) => f64::from(u8::from(value)),
-            Item::Text(_) | Item::Made(..) => parse_number(self.text(item).unwrap_or_default()),
+            Item::Text(_) | Item::Made(..) => parse_number(self.str(item).unwrap_or_default()),
             Item::List(_) | Item::Gathered(..) => match self.count(item) {
                 Some(0) => 0.0,
                 Some(1) => self.element(item, 0).map_or(f64::NAN, |only| self.number_within(only, depth - 1)),
@@ -149,7 +166,7 @@ impl<'a> Built<'a> {
             Some(text) => {
                 let mut joined = String::new();
                 self.write(list, &mut joined);
-                joined == text
+                joined.as_bytes() == text
             }
             None => self.to_number(list) == self.to_number(scalar),
         }
@@ -200,7 +217,7 @@ impl<'a> Built<'a> {
             Item::Integer(value) => write_integer(value.unsigned_abs(), value < 0, out),
             Item::Unsigned(value) => write_integer(value, false, out),
             Item::Number(value) => json_text::write_number(value, out),
-            Item::Text(_) | Item::Made(..) => out.push_str(self.text(item).unwrap_or_default()),
+            Item::Text(_) | Item::Made(..) => out.push_str(self.str(item).unwrap_or_default()),
             Item::List(_) | Item::Gathered(..) => {
                 for index in 0..self.count(item).unwrap_or_default() {
                     if index > 0 {
@@ -225,7 +242,7 @@ impl<'a> Built<'a> {
             _ if depth == 0 => out.push_str("null"),
             Item::Null => out.push_str("null"),
             Item::Text(_) | Item::Made(..) => {
-                json_text::write_string(self.text(item).unwrap_or_default(), out);
+                json_text::write_string(self.str(item).unwrap_or_default(), out);
             }
             Item::List(_) | Item::Gathered(..) => {
                 out.push('[');
@@ -241,19 +258,27 @@ impl<'a> Built<'a> {
             }
             Item::Object(object) => {
                 out.push('{');
-                for (index, (key, value)) in object.iter().enumerate() {
+                for (index, (key, value)) in members(object).enumerate() {
                     if index > 0 {
                         out.push(',');
                     }
-                    json_text::write_string(key, out);
+                    json_text::write_string(core::str::from_utf8(key).unwrap_or_default(), out);
                     out.push(':');
-                    self.write_json_within(value.into(), out, depth - 1);
+                    self.write_json_within(value, out, depth - 1);
                 }
                 out.push('}');
             }
             scalar => self.write(scalar, out),
         }
     }
+}
+
+/// The members of an object in key order.
+pub(crate) fn members<'a>(object: Object<'a>) -> impl Iterator<Item = (&'a [u8], Item<'a>)> {
+    (0..object.len()).filter_map(move |index| {
+        let (key, value) = object.bytes_at(index)?;
+        Some((key, Item::read(value)))
+    })
 }
 
 /// JavaScript's `Number(text)` for decimal text; NaN for anything else.
@@ -301,21 +326,37 @@ pub(crate) fn parse_float(text: &str) -> Option<f64> {
     text.get(..end)?.parse().ok()
 }
 
-fn write_integer(mut value: u64, negative: bool, out: &mut String) {
+fn write_integer(value: u64, negative: bool, out: &mut String) {
     let mut digits = [0u8; 20];
-    let mut used = 0;
-    loop {
-        if let Some(digit) = digits.get_mut(used) {
-            *digit = b'0' + (value % 10) as u8;
+    let start = write_unsigned(value, &mut digits);
+    if negative {
+        out.push('-');
+    }
+    out.extend(digits.iter().skip(start).map(|digit| char::from(*digit)));
+}
+
+/// The decimal digits of a number at the end of `digits`; where they begin.
+pub(crate) fn write_digits(value: i64, digits: &mut [u8; 20]) -> usize {
+    let start = write_unsigned(value.unsigned_abs(), digits);
+    // The least number has 19 digits, so there is room for its sign.
+    match digits.get_mut(start.wrapping_sub(1)) {
+        Some(sign) if value < 0 => {
+            *sign = b'-';
+            start - 1
         }
-        used += 1;
+        _ => start,
+    }
+}
+
+fn write_unsigned(mut value: u64, digits: &mut [u8; 20]) -> usize {
+    let mut start = digits.len();
+    for digit in digits.iter_mut().rev() {
+        *digit = b'0' + (value % 10) as u8;
         value /= 10;
+        start -= 1;
         if value == 0 {
             break;
         }
     }
-    if negative {
-        out.push('-');
-    }
-    out.extend(digits.iter().take(used).rev().map(|digit| char::from(*digit)));
+    start
 }

@@ -33,23 +33,33 @@
 #![no_std]
 extern crate alloc;
 
+mod arithmetic;
+mod attribute_tests;
 mod context;
 mod control;
 mod decide;
 mod decision;
+#[cfg(feature = "explain")]
 mod explain;
+mod fold;
 mod fractional;
+mod further;
 mod item;
 mod machine;
+mod memory;
 mod operators;
 mod plan;
 mod report;
-mod semver;
+mod schedule;
+mod state;
+mod time;
+mod trace;
 
 pub use context::{Context, ContextError};
-pub use control::Control;
+pub use control::{Control, OpenStage};
 pub use decide::{decide, decide_key};
 pub use decision::{Arm, Decision, Detail, ErrorCode, NO_FLAG, Reason};
+#[cfg(feature = "explain")]
 pub use explain::{explain_json, targeting_json};
-pub use machine::{MAX_BUILT_ITEMS, MAX_BUILT_TEXT, MAX_STEPS};
 pub use report::decision_json;
+pub use state::{MAX_BUILT_ITEMS, MAX_BUILT_TEXT, MAX_STEPS};

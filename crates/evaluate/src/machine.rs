@@ -5,67 +5,37 @@
 
 use alloc::vec::Vec;
 
+use flagstone_snapshot::Rule;
 use flagstone_snapshot::layout::Instruction;
+use flagstone_snapshot::limits::MAX_STACK;
 use flagstone_snapshot::program::code;
-use flagstone_snapshot::{Rule, Snapshot};
 
-use crate::context::Context;
-use crate::item::{Built, Item};
-use crate::operators;
+use crate::item::Item;
+use crate::state::{Fault, Loop, State};
+use crate::trace::{Test, Trace};
+use crate::{arithmetic, attribute_tests, fractional, further, operators};
 
-/// Steps of one evaluation: a hundred times the longest rule, and half a millisecond at most.
-pub const MAX_STEPS: u32 = 100_000;
-/// Bytes of text that one evaluation may build.
-pub const MAX_BUILT_TEXT: usize = 64 << 10;
-/// List elements that one evaluation may gather.
-pub const MAX_BUILT_ITEMS: usize = 64 << 10;
-
-/// Why a rule gave no answer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Fault {
-    /// More than [`MAX_STEPS`].
-    Steps,
-    /// More than [`MAX_BUILT_TEXT`] or [`MAX_BUILT_ITEMS`].
-    Size,
-    /// A rule that loading should have refused.
-    Internal,
+/// What a rule answered.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Answer<'a> {
+    /// A value.
+    Value(Item<'a>),
+    /// A variant of the flag by position, and whether the author wrote a boolean.
+    Variant(u16, bool),
 }
 
-/// Everything that a rule can see.
-#[derive(Clone, Copy)]
-pub(crate) struct Scene<'a> {
-    pub(crate) snapshot: Snapshot<'a>,
-    pub(crate) context: &'a Context,
-    pub(crate) flag_key: &'a str,
-    pub(crate) now: u64,
+/// One evaluation, and who listens to it.
+pub(crate) struct Machine<'a, T> {
+    pub(crate) state: State<'a>,
+    pub(crate) trace: T,
 }
 
-/// An open iteration.
-pub(crate) struct Loop<'a> {
-    kind: u8,
-    list: Item<'a>,
-    next: usize,
-    /// The element under way, or reduce's `current`.
-    pub(crate) element: Item<'a>,
-    /// Reduce's `accumulator`.
-    pub(crate) accumulator: Option<Item<'a>>,
-    out: Vec<Item<'a>>,
-}
-
-/// One evaluation.
-pub(crate) struct Machine<'a> {
-    pub(crate) scene: Scene<'a>,
-    pub(crate) built: Built<'a>,
-    pub(crate) loops: Vec<Loop<'a>>,
-    steps: u32,
-}
-
-struct Stack<'a, const N: usize> {
-    items: [Item<'a>; N],
+struct Stack<'s, 'a> {
+    items: &'s mut [Item<'a>],
     top: usize,
 }
 
-impl<'a, const N: usize> Stack<'a, N> {
+impl<'a> Stack<'_, 'a> {
     fn push(&mut self, item: Item<'a>) -> Result<(), Fault> {
         *self.items.get_mut(self.top).ok_or(Fault::Internal)? = item;
         self.top += 1;
@@ -90,56 +60,84 @@ impl<'a, const N: usize> Stack<'a, N> {
     }
 }
 
-impl<'a> Machine<'a> {
-    pub(crate) fn new(scene: Scene<'a>) -> Self {
-        Machine { scene, built: Built::default(), loops: Vec::new(), steps: MAX_STEPS }
-    }
-
-    /// Runs a rule to its answer. The stack is sized to what the rule needs, in three steps.
-    pub(crate) fn run(&mut self, rule: Rule<'a>) -> Result<Item<'a>, Fault> {
-        match rule.stack {
-            0..=8 => self.run_with::<8>(rule.code),
-            9..=32 => self.run_with::<32>(rule.code),
-            _ => self.run_with::<256>(rule.code),
+impl<'a, T: Trace> Machine<'a, T> {
+    /// Runs a rule to its answer, on a stack of the size that it needs.
+    pub(crate) fn run(&mut self, rule: Rule<'a>) -> Result<Answer<'a>, Fault> {
+        if rule.stack <= 8 {
+            self.run_on(rule.code, &mut [Item::Null; 8])
+        } else {
+            self.run_on(rule.code, &mut [Item::Null; MAX_STACK])
         }
     }
 
-    fn run_with<const N: usize>(&mut self, program: &'a [Instruction]) -> Result<Item<'a>, Fault> {
-        let mut stack = Stack::<N> { items: [Item::Null; N], top: 0 };
+    /// Whether a condition holds.
+    pub(crate) fn holds(&mut self, rule: Rule<'a>) -> Result<bool, Fault> {
+        Ok(match self.run(rule)? {
+            Answer::Value(item) => self.state.built.truthy(item),
+            Answer::Variant(..) => true,
+        })
+    }
+
+    fn run_on(&mut self, program: &'a [Instruction], room: &mut [Item<'a>]) -> Result<Answer<'a>, Fault> {
+        let mut stack = Stack { items: room, top: 0 };
         let mut at = 0usize;
         while let Some(instruction) = program.get(at) {
-            self.steps = self.steps.checked_sub(1).ok_or(Fault::Steps)?;
+            self.state.charge(0)?;
             at += 1;
             let target = instruction.c.get() as usize;
             let count = usize::from(instruction.b.get());
             match instruction.op {
                 code::NULL => stack.push(Item::Null)?,
                 code::BOOL => stack.push(Item::Bool(instruction.a != 0))?,
-                code::VALUE => stack.push(self.scene.snapshot.constant(instruction.c.get()).into())?,
-                code::ATTRIBUTE => stack.push(self.scene.context.attribute(instruction.c.get()).into())?,
-                code::FLAG_KEY => stack.push(Item::Text(self.scene.flag_key))?,
-                code::TIMESTAMP => stack.push(Item::Integer(self.scene.now as i64))?,
+                code::VALUE => {
+                    stack.push(Item::read(self.state.scene.snapshot.heap_at(instruction.c.get())))?;
+                }
+                code::ATTRIBUTE => stack.push(self.state.scene.context.attribute(instruction.c.get()))?,
+                code::FLAG_KEY => stack.push(Item::Text(self.state.scene.flag_key.as_bytes()))?,
+                code::TIMESTAMP => stack.push(Item::Integer(self.state.scene.now as i64))?,
                 code::VARIABLE => {
                     let path = stack.pop()?;
-                    let found = operators::variable(self, path)?;
+                    let found = operators::variable(&self.state, path)?;
                     stack.push(found)?;
                 }
                 code::JUMP => at = target,
                 code::JUMP_IF_FALSE => {
-                    if !self.built.truthy(stack.pop()?) {
+                    let holds = self.state.built.truthy(stack.pop()?);
+                    if T::ON && count > 0 {
+                        self.trace.rule(instruction.b.get(), holds);
+                    }
+                    if !holds {
                         at = target;
                     }
                 }
+                code::ATTRIBUTE_IN
+                | code::ATTRIBUTE_STARTS
+                | code::ATTRIBUTE_ENDS
+                | code::ATTRIBUTE_COMPARE
+                | code::ATTRIBUTE_VERSION => {
+                    let result = attribute_tests::run(&self.state, instruction);
+                    if T::ON {
+                        attribute_tests::tell(&self.state, instruction, result, &mut self.trace);
+                    }
+                    stack.push(result)?;
+                }
+                code::RETURN_VARIANT => return Ok(Answer::Variant(instruction.b.get(), instruction.a != 0)),
+                code::RETURN_SHARES => {
+                    let chosen = fractional::shares(&self.state, instruction);
+                    return Ok(chosen.map_or(Answer::Value(Item::Null), |(variant, boolean)| {
+                        Answer::Variant(variant, boolean)
+                    }));
+                }
                 code::JUMP_IF_TRUE => {
-                    if self.built.truthy(stack.pop()?) {
+                    if self.state.built.truthy(stack.pop()?) {
                         at = target;
                     }
                 }
                 code::AND_JUMP | code::OR_JUMP | code::COALESCE_JUMP => {
                     let top = stack.pop()?;
                     let keep = match instruction.op {
-                        code::AND_JUMP => !self.built.truthy(top),
-                        code::OR_JUMP => self.built.truthy(top),
+                        code::AND_JUMP => !self.state.built.truthy(top),
+                        code::OR_JUMP => self.state.built.truthy(top),
                         _ => !matches!(top, Item::Null),
                     };
                     if keep {
@@ -149,67 +147,68 @@ impl<'a> Machine<'a> {
                 }
                 code::NOT => {
                     let value = stack.pop()?;
-                    stack.push(Item::Bool(!self.built.truthy(value)))?;
+                    stack.push(Item::Bool(!self.state.built.truthy(value)))?;
                 }
                 code::TRUTHY => {
                     let value = stack.pop()?;
-                    stack.push(Item::Bool(self.built.truthy(value)))?;
+                    stack.push(Item::Bool(self.state.built.truthy(value)))?;
                 }
                 code::COMPARE => {
                     let [left, right] = pair(stack.last(2)?)?;
-                    stack.replace(
-                        2,
-                        Item::Bool(operators::compare(&self.built, instruction.a, left, right)),
-                    )?;
+                    let result =
+                        Item::Bool(operators::compare(&self.state.built, instruction.a, left, right));
+                    self.tell(operators::COMPARISONS, instruction.a, left, Some(right), result);
+                    stack.replace(2, result)?;
                 }
                 code::BETWEEN => {
                     let [low, middle, high] = triple(stack.last(3)?)?;
-                    let holds = operators::compare(&self.built, instruction.a, low, middle)
-                        && operators::compare(&self.built, instruction.a, middle, high);
+                    let holds = operators::compare(&self.state.built, instruction.a, low, middle)
+                        && operators::compare(&self.state.built, instruction.a, middle, high);
+                    self.tell(operators::COMPARISONS, instruction.a, middle, None, Item::Bool(holds));
                     stack.replace(3, Item::Bool(holds))?;
                 }
                 code::IN => {
                     let [needle, haystack] = pair(stack.last(2)?)?;
-                    let found = operators::contains(&self.built, needle, haystack);
-                    stack.replace(2, Item::Bool(found))?;
+                    self.state.charge(operators::length(&self.state.built, haystack))?;
+                    let found = Item::Bool(operators::contains(&self.state.built, needle, haystack));
+                    self.tell(&["in"], 0, needle, Some(haystack), found);
+                    stack.replace(2, found)?;
                 }
                 code::STARTS_WITH | code::ENDS_WITH => {
                     let [text, affix] = pair(stack.last(2)?)?;
-                    let answer = match (self.built.text(text), self.built.text(affix)) {
-                        (Some(text), Some(affix)) if instruction.op == code::STARTS_WITH => {
-                            Item::Bool(text.as_bytes().starts_with(affix.as_bytes()))
-                        }
-                        (Some(text), Some(affix)) => Item::Bool(text.as_bytes().ends_with(affix.as_bytes())),
-                        _ => Item::Null,
-                    };
+                    let ends = instruction.op == code::ENDS_WITH;
+                    let answer = operators::affix(&self.state.built, text, affix, ends);
+                    self.tell(&["starts_with", "ends_with"], u8::from(ends), text, Some(affix), answer);
                     stack.replace(2, answer)?;
                 }
                 code::SEM_VER => {
                     let [left, operator, right] = triple(stack.last(3)?)?;
-                    let answer = operators::sem_ver(&self.built, left, operator, right);
-                    stack.replace(3, answer.map_or(Item::Null, Item::Bool))?;
+                    let answer = operators::sem_ver(&self.state.built, left, operator, right);
+                    let answer = answer.map_or(Item::Null, Item::Bool);
+                    self.tell(&["sem_ver"], 0, left, Some(right), answer);
+                    stack.replace(3, answer)?;
                 }
                 code::TO_NUMBER => {
                     let value = stack.pop()?;
-                    let number = self.built.to_number(value);
-                    stack.push(operators::finite(number))?;
+                    let number = self.state.built.to_number(value);
+                    stack.push(arithmetic::finite(number))?;
                 }
                 code::FRACTIONAL => {
                     let keyed = instruction.a >= code::KEYED;
                     let taken = 2 * count + usize::from(keyed);
-                    let answer = operators::fractional(self, instruction.a, stack.last(taken)?);
+                    let answer = fractional::answer(&self.state, instruction.a, stack.last(taken)?);
                     stack.replace(taken, answer)?;
                 }
                 code::EACH => {
                     let initial = if instruction.a == operators::REDUCE { Some(stack.pop()?) } else { None };
                     let list = stack.pop()?;
-                    let size = self.built.count(list).unwrap_or_default();
+                    let size = self.state.built.count(list).unwrap_or_default();
                     if size == 0 {
                         stack.push(operators::empty_loop(instruction.a, initial))?;
                         at = target;
                     } else {
-                        let element = self.built.element(list, 0).ok_or(Fault::Internal)?;
-                        self.loops.push(Loop {
+                        let element = self.state.built.element(list, 0).ok_or(Fault::Internal)?;
+                        self.state.loops.push(Loop {
                             kind: instruction.a,
                             list,
                             next: 1,
@@ -221,7 +220,7 @@ impl<'a> Machine<'a> {
                 }
                 code::END_EACH => {
                     let value = stack.pop()?;
-                    match self.step_loop(value)? {
+                    match self.state.step_loop(value)? {
                         None => at = target,
                         Some(result) => stack.push(result)?,
                     }
@@ -232,70 +231,54 @@ impl<'a> Machine<'a> {
                 | code::LIST
                 | code::MERGE
                 | code::MISSING => {
-                    let answer = operators::many(self, instruction, stack.last(count)?)?;
+                    let answer = operators::many(&mut self.state, instruction, stack.last(count)?)?;
                     stack.replace(count, answer)?;
                 }
                 code::MISSING_SOME => {
                     let [needed, paths] = pair(stack.last(2)?)?;
-                    let answer = operators::missing_some(self, needed, paths)?;
+                    let answer = operators::missing_some(&mut self.state, needed, paths)?;
                     stack.replace(2, answer)?;
+                }
+                code::FOLD | code::ORDER | code::OVERLAP => {
+                    let [left, right] = pair(stack.last(2)?)?;
+                    let answer = further::two(&mut self.state, instruction, left, right)?;
+                    self.tell(further::names(instruction.op), instruction.a, left, Some(right), answer);
+                    stack.replace(2, answer)?;
+                }
+                code::MATCHES | code::TIME | code::IN_NETWORK | code::IN_KEYS => {
+                    let value = stack.pop()?;
+                    let answer = further::one(&mut self.state, instruction, value)?;
+                    if instruction.op != code::TIME {
+                        self.tell(further::names(instruction.op), 0, value, None, answer);
+                    }
+                    stack.push(answer)?;
+                }
+                code::WITHIN => {
+                    let [value, low, high] = triple(stack.last(3)?)?;
+                    let answer = further::within(value, low, high);
+                    self.tell(&["between"], 0, value, None, answer);
+                    stack.replace(3, answer)?;
                 }
                 _ => return Err(Fault::Internal),
             }
         }
-        stack.pop()
+        stack.pop().map(Answer::Value)
     }
 
-    /// Takes the value of a loop's body: the loop's result when it is done, none to go round again.
-    fn step_loop(&mut self, value: Item<'a>) -> Result<Option<Item<'a>>, Fault> {
-        let truthy = self.built.truthy(value);
-        let frame = self.loops.last_mut().ok_or(Fault::Internal)?;
-        let mut done = None;
-        match frame.kind {
-            operators::MAP => frame.out.push(value),
-            operators::FILTER if truthy => frame.out.push(frame.element),
-            operators::ALL if !truthy => done = Some(Item::Bool(false)),
-            operators::SOME if truthy => done = Some(Item::Bool(true)),
-            operators::NONE if truthy => done = Some(Item::Bool(false)),
-            operators::REDUCE => frame.accumulator = Some(value),
-            _ => {}
+    /// Tells the listener of a test; `names` are those of an opcode by its small operand.
+    #[inline]
+    fn tell(
+        &mut self,
+        names: &'static [&'static str],
+        which: u8,
+        left: Item<'a>,
+        right: Option<Item<'a>>,
+        result: Item<'a>,
+    ) {
+        if T::ON {
+            let name = names.get(usize::from(which)).copied().unwrap_or("?");
+            self.trace.test(&self.state.built, Test { name, attribute: None, left, right, result });
         }
-        if frame.out.len() > MAX_BUILT_ITEMS {
-            return Err(Fault::Size);
-        }
-        if done.is_none() {
-            match self.built.element(frame.list, frame.next) {
-                Some(element) => {
-                    frame.element = element;
-                    frame.next += 1;
-                    return Ok(None);
-                }
-                None => {
-                    done = Some(match frame.kind {
-                        operators::ALL | operators::NONE => Item::Bool(true),
-                        operators::SOME => Item::Bool(false),
-                        operators::REDUCE => frame.accumulator.unwrap_or(Item::Null),
-                        _ => Item::Null, // replaced by the gathered list below
-                    });
-                }
-            }
-        }
-        let frame = self.loops.pop().ok_or(Fault::Internal)?;
-        if matches!(frame.kind, operators::MAP | operators::FILTER) {
-            return self.gather(&frame.out).map(Some);
-        }
-        Ok(done)
-    }
-
-    /// Puts elements behind each other and returns the list of them.
-    pub(crate) fn gather(&mut self, elements: &[Item<'a>]) -> Result<Item<'a>, Fault> {
-        let start = self.built.items.len();
-        let end = start + elements.len();
-        if end > MAX_BUILT_ITEMS {
-            return Err(Fault::Size);
-        }
-        self.built.items.extend_from_slice(elements);
-        Ok(Item::Gathered(start as u32, end as u32))
     }
 }
 

@@ -4,14 +4,13 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::cmp::Ordering;
 
-use flagstone_snapshot::Value;
 use flagstone_snapshot::layout::Instruction;
 use flagstone_snapshot::program::code;
+use flagstone_snapshot::version::{Relation, Version};
 
-use crate::fractional;
-use crate::item::{Built, Item, parse_float};
-use crate::machine::{Fault, MAX_BUILT_TEXT, Machine};
-use crate::semver;
+use crate::arithmetic::{arithmetic, substring};
+use crate::item::{Built, Item};
+use crate::state::{Fault, MAX_BUILT_TEXT, State};
 
 /// `Iteration::Map`.
 pub(crate) const MAP: u8 = 0;
@@ -50,10 +49,13 @@ pub(crate) fn compare<'a>(built: &Built<'a>, comparison: u8, left: Item<'a>, rig
     }
 }
 
+/// `== === != !== < <= > >=`, by code.
+pub(crate) const COMPARISONS: &[&str] = &["==", "===", "!=", "!==", "<", "<=", ">", ">="];
+
 /// `in`: text in text, or an element of a list.
 pub(crate) fn contains<'a>(built: &Built<'a>, needle: Item<'a>, haystack: Item<'a>) -> bool {
-    if let Some(text) = built.text(haystack) {
-        return match built.text(needle) {
+    if let Some(text) = built.str(haystack) {
+        return match built.str(needle) {
             Some(needle) => text.contains(needle),
             None if matches!(needle, Item::Null) => false,
             None => {
@@ -69,6 +71,20 @@ pub(crate) fn contains<'a>(built: &Built<'a>, needle: Item<'a>, haystack: Item<'
     })
 }
 
+/// How much there is to look through: bytes of a text, elements of a list by the cost of a comparison.
+pub(crate) fn length<'a>(built: &Built<'a>, item: Item<'a>) -> usize {
+    built.text(item).map_or_else(|| 8 * built.count(item).unwrap_or_default(), <[u8]>::len)
+}
+
+/// flagd's `starts_with` and `ends_with`.
+pub(crate) fn affix<'a>(built: &Built<'a>, text: Item<'a>, affix: Item<'a>, ends: bool) -> Item<'a> {
+    match (built.text(text), built.text(affix)) {
+        (Some(text), Some(affix)) if ends => Item::Bool(text.ends_with(affix)),
+        (Some(text), Some(affix)) => Item::Bool(text.starts_with(affix)),
+        _ => Item::Null,
+    }
+}
+
 /// flagd's `sem_ver`; numbers are read by their text.
 pub(crate) fn sem_ver<'a>(
     built: &Built<'a>,
@@ -76,52 +92,27 @@ pub(crate) fn sem_ver<'a>(
     operator: Item<'a>,
     right: Item<'a>,
 ) -> Option<bool> {
-    let operator = built.text(operator)?;
-    match (built.text(left), built.text(right)) {
-        (Some(left), Some(right)) => semver::compare(left, operator, right),
-        _ => {
-            let written = |item: Item<'a>| {
-                let scalar = item.number().is_some() || built.text(item).is_some();
-                scalar.then(|| {
-                    let mut out = String::new();
-                    built.write(item, &mut out);
-                    out
-                })
-            };
-            semver::compare(&written(left)?, operator, &written(right)?)
-        }
+    let relation = Relation::parse(built.text(operator)?)?;
+    if let (Some(left), Some(right)) = (built.text(left), built.text(right)) {
+        return Some(relation.holds(&Version::parse(left)?, &Version::parse(right)?));
     }
+    let (left, right) = (written(built, left)?, written(built, right)?);
+    Some(relation.holds(&Version::parse(left.as_bytes())?, &Version::parse(right.as_bytes())?))
 }
 
-/// flagd's `fractional`; `mode` is the version, with [`code::KEYED`] when the first argument is the
-/// bucketing value.
-pub(crate) fn fractional<'a>(machine: &Machine<'a>, mode: u8, arguments: &[Item<'a>]) -> Item<'a> {
-    let version = mode & !code::KEYED;
-    let built = &machine.built;
-    let (hash, pairs) = if mode >= code::KEYED {
-        match arguments.split_first() {
-            Some((key, pairs)) => (fractional::hash(built, version, *key), pairs),
-            None => return Item::Null,
-        }
-    } else {
-        let hash = match machine.scene.context.at("targetingKey") {
-            Value::Text(key) => Some(fractional::default_hash(version, machine.scene.flag_key, key)),
-            Value::Null => Some(fractional::default_hash(version, machine.scene.flag_key, "")),
-            _ => None,
-        };
-        (hash, arguments)
-    };
-    hash.and_then(|hash| fractional::choose(version, hash, pairs)).unwrap_or(Item::Null)
-}
-
-/// A number, or null where JavaScript would have NaN or an infinity.
-pub(crate) fn finite<'a>(number: f64) -> Item<'a> {
-    if number.is_finite() { Item::Number(number) } else { Item::Null }
+/// A number or text as text.
+pub(crate) fn written<'a>(built: &Built<'a>, item: Item<'a>) -> Option<String> {
+    let scalar = item.number().is_some() || built.text(item).is_some();
+    scalar.then(|| {
+        let mut out = String::new();
+        built.write(item, &mut out);
+        out
+    })
 }
 
 /// The operators that take any number of arguments.
 pub(crate) fn many<'a>(
-    machine: &mut Machine<'a>,
+    state: &mut State<'a>,
     instruction: &Instruction,
     arguments: &[Item<'a>],
 ) -> Result<Item<'a>, Fault> {
@@ -129,44 +120,42 @@ pub(crate) fn many<'a>(
         code::CONCATENATE => {
             let mut text = String::new();
             for argument in arguments {
-                machine.built.write(*argument, &mut text);
+                state.built.write(*argument, &mut text);
                 if text.len() > MAX_BUILT_TEXT {
                     return Err(Fault::Size);
                 }
             }
-            keep(machine, &text)
+            keep(state, &text)
         }
         code::SUBSTRING => {
             let mut text = String::new();
             let [source, numbers @ ..] = arguments else { return Err(Fault::Internal) };
-            machine.built.write(*source, &mut text);
-            let mut bounds = numbers.iter().map(|number| machine.built.to_number(*number));
+            state.built.write(*source, &mut text);
+            let mut bounds = numbers.iter().map(|number| state.built.to_number(*number));
             let part = substring(&text, bounds.next().unwrap_or_default(), bounds.next());
-            keep(machine, &part)
+            keep(state, &part)
         }
-        code::ARITHMETIC => Ok(arithmetic(&machine.built, instruction.a, arguments)),
-        code::LIST => machine.gather(arguments),
+        code::ARITHMETIC => Ok(arithmetic(&state.built, instruction.a, arguments)),
+        code::LIST => state.gather(arguments),
         code::MERGE => {
             let mut merged = Vec::new();
             for argument in arguments {
-                match machine.built.count(*argument) {
+                match state.built.count(*argument) {
                     Some(count) => {
-                        merged.extend((0..count).filter_map(|index| machine.built.element(*argument, index)));
+                        merged.extend((0..count).filter_map(|index| state.built.element(*argument, index)));
                     }
                     None => merged.push(*argument),
                 }
             }
-            machine.gather(&merged)
+            state.gather(&merged)
         }
         code::MISSING => {
             // One list of paths may stand for all arguments.
             let missing = match arguments {
-                [only] if machine.built.count(*only).is_some() => {
-                    missing(machine, &elements(machine, *only))?
-                }
-                all => missing(machine, all)?,
+                [only] if state.built.count(*only).is_some() => missing(state, &elements(state, *only))?,
+                all => missing(state, all)?,
             };
-            machine.gather(&missing)
+            state.gather(&missing)
         }
         _ => Err(Fault::Internal),
     }
@@ -174,26 +163,26 @@ pub(crate) fn many<'a>(
 
 /// `missing_some`: none missing when enough are there, else those missing.
 pub(crate) fn missing_some<'a>(
-    machine: &mut Machine<'a>,
+    state: &mut State<'a>,
     needed: Item<'a>,
     paths: Item<'a>,
 ) -> Result<Item<'a>, Fault> {
-    let paths = elements(machine, paths);
-    let absent = missing(machine, &paths)?;
+    let paths = elements(state, paths);
+    let absent = missing(state, &paths)?;
     let present = (paths.len() - absent.len()) as f64;
-    if present >= machine.built.to_number(needed) { machine.gather(&[]) } else { machine.gather(&absent) }
+    if present >= state.built.to_number(needed) { state.gather(&[]) } else { state.gather(&absent) }
 }
 
-fn elements<'a>(machine: &Machine<'a>, list: Item<'a>) -> Vec<Item<'a>> {
-    let count = machine.built.count(list).unwrap_or_default();
-    (0..count).filter_map(|index| machine.built.element(list, index)).collect()
+fn elements<'a>(state: &State<'a>, list: Item<'a>) -> Vec<Item<'a>> {
+    let count = state.built.count(list).unwrap_or_default();
+    (0..count).filter_map(|index| state.built.element(list, index)).collect()
 }
 
-fn missing<'a>(machine: &Machine<'a>, paths: &[Item<'a>]) -> Result<Vec<Item<'a>>, Fault> {
+fn missing<'a>(state: &State<'a>, paths: &[Item<'a>]) -> Result<Vec<Item<'a>>, Fault> {
     let mut absent = Vec::new();
     for path in paths {
-        let found = variable(machine, *path)?;
-        if matches!(found, Item::Null) || machine.built.text(found) == Some("") {
+        let found = variable(state, *path)?;
+        if matches!(found, Item::Null) || state.built.text(found) == Some(b"") {
             absent.push(*path);
         }
     }
@@ -201,30 +190,31 @@ fn missing<'a>(machine: &Machine<'a>, paths: &[Item<'a>]) -> Result<Vec<Item<'a>
 }
 
 /// `var`: what the present scope has at a path.
-pub(crate) fn variable<'a>(machine: &Machine<'a>, path: Item<'a>) -> Result<Item<'a>, Fault> {
+pub(crate) fn variable<'a>(state: &State<'a>, path: Item<'a>) -> Result<Item<'a>, Fault> {
     let mut written = String::new();
-    let path = match machine.built.text(path) {
+    let path = match state.built.str(path) {
         Some(text) => text,
         None if path.number().is_some() => {
-            machine.built.write(path, &mut written);
+            state.built.write(path, &mut written);
             &written
         }
         None if matches!(path, Item::Null) => "",
         None => return Ok(Item::Null),
     };
-    let Some(frame) = machine.loops.last() else {
+    let Some(frame) = state.loops.last() else {
+        let scene = &state.scene;
         return Ok(match path {
-            "" => machine.scene.context.whole().into(),
-            "$flagd.flagKey" => Item::Text(machine.scene.flag_key),
-            "$flagd.timestamp" => Item::Integer(machine.scene.now as i64),
-            path => machine.scene.context.at(path).into(),
+            "" => scene.snapshot.whole_context().map_or(Item::Null, |index| scene.context.attribute(index)),
+            "$flagd.flagKey" => Item::Text(scene.flag_key.as_bytes()),
+            "$flagd.timestamp" => Item::Integer(scene.now as i64),
+            path => scene.context.at(scene.snapshot, path),
         });
     };
-    let Some(accumulator) = frame.accumulator else { return Ok(walk(&machine.built, frame.element, path)) };
+    let Some(accumulator) = frame.accumulator else { return Ok(walk(&state.built, frame.element, path)) };
     let (name, rest) = path.split_once('.').unwrap_or((path, ""));
     Ok(match name {
-        "current" => walk(&machine.built, frame.element, rest),
-        "accumulator" => walk(&machine.built, accumulator, rest),
+        "current" => walk(&state.built, frame.element, rest),
+        "accumulator" => walk(&state.built, accumulator, rest),
         _ => Item::Null,
     })
 }
@@ -237,7 +227,7 @@ fn walk<'a>(built: &Built<'a>, from: Item<'a>, path: &str) -> Item<'a> {
     let mut here = from;
     for part in path.split('.') {
         here = match here {
-            Item::Object(object) => object.get(part).map_or(Item::Null, Item::from),
+            Item::Object(object) => object.bytes_of(part.as_bytes()).map_or(Item::Null, Item::read),
             list => part.parse().ok().and_then(|index| built.element(list, index)).unwrap_or(Item::Null),
         };
     }
@@ -245,62 +235,12 @@ fn walk<'a>(built: &Built<'a>, from: Item<'a>, path: &str) -> Item<'a> {
 }
 
 /// Keeps text that was built.
-fn keep<'a>(machine: &mut Machine<'a>, text: &str) -> Result<Item<'a>, Fault> {
-    let start = machine.built.text.len();
+fn keep<'a>(state: &mut State<'a>, text: &str) -> Result<Item<'a>, Fault> {
+    let start = state.built.text.len();
     let end = start + text.len();
     if end > MAX_BUILT_TEXT {
         return Err(Fault::Size);
     }
-    machine.built.text.push_str(text);
+    state.built.text.push_str(text);
     Ok(Item::Made(start as u32, end as u32))
-}
-
-/// `substr`: a negative start counts from the end, a negative length leaves that many off the end.
-fn substring(text: &str, start: f64, length: Option<f64>) -> String {
-    let size = text.chars().count() as f64;
-    let whole = |number: f64| if number.is_nan() { 0.0 } else { libm::trunc(number) };
-    let start = whole(start);
-    let start = if start < 0.0 { libm::fmax(size + start, 0.0) } else { libm::fmin(start, size) };
-    let take = match length.map(whole) {
-        None => size,
-        Some(length) if length < 0.0 => libm::fmax(size - start + length, 0.0),
-        Some(length) => length,
-    };
-    text.chars().skip(start as usize).take(take as usize).collect()
-}
-
-/// `+ - * / % min max`. `+` and `*` read text by `parseFloat`, the others by `Number`.
-fn arithmetic<'a>(built: &Built<'a>, which: u8, arguments: &[Item<'a>]) -> Item<'a> {
-    let lenient = |item: &Item<'a>| match built.text(*item) {
-        Some(text) => parse_float(text).unwrap_or(f64::NAN),
-        None => match item {
-            Item::Null | Item::Bool(_) => f64::NAN,
-            other => built.to_number(*other),
-        },
-    };
-    let number = |index: usize| arguments.get(index).map_or(f64::NAN, |item| built.to_number(*item));
-    finite(match which {
-        0 => arguments.iter().map(lenient).sum(),
-        1 if arguments.len() == 1 => -number(0),
-        1 => number(0) - number(1),
-        2 => arguments.iter().map(lenient).product(),
-        3 => number(0) / number(1),
-        4 => libm::fmod(number(0), number(1)),
-        5 | 6 => extreme(arguments.iter().map(|item| built.to_number(*item)), which == 5),
-        _ => f64::NAN,
-    })
-}
-
-/// The least or greatest number; NaN when any is, infinite (so null) when there is none.
-fn extreme(numbers: impl Iterator<Item = f64>, least: bool) -> f64 {
-    let start = if least { f64::INFINITY } else { f64::NEG_INFINITY };
-    numbers.fold(start, |kept, number| {
-        if kept.is_nan() || number.is_nan() {
-            f64::NAN
-        } else if (number < kept) == least {
-            number
-        } else {
-            kept
-        }
-    })
 }

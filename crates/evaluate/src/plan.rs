@@ -5,10 +5,14 @@
 //! control is `[½, ½ + k)`. So a step up only adds treated units, a step down gives back the last to come,
 //! and nobody goes from treatment to control. The cohort is the lowest stage that holds the unit.
 
-use flagstone_snapshot::{Plan, SHARE_TOTAL, Stage, Value, murmur3_x64_128, position};
+use flagstone_snapshot::{Plan, SHARE_TOTAL};
 
 use crate::decision::{Arm, Detail};
-use crate::machine::{Fault, Machine, Scene};
+use crate::item::Item;
+use crate::machine::Machine;
+use crate::schedule::{Open, Shares, share_stage, shares};
+use crate::state::{Fault, Scene};
+use crate::trace::Trace;
 
 /// A unit's place in a plan at an open stage.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,12 +26,12 @@ pub(crate) struct Place {
 
 const HALF: u32 = SHARE_TOTAL / 2;
 
-/// The arm of a position at one share stage.
-fn arm(position: u32, stage: &Stage<'_>) -> Arm {
-    let from_top = SHARE_TOTAL - stage.treat.saturating_sub(HALF);
-    if position < stage.treat.min(HALF) || position >= from_top {
+/// The arm of a position under these shares.
+fn arm(position: u32, shares: Shares) -> Arm {
+    let from_top = SHARE_TOTAL - shares.treat.saturating_sub(HALF);
+    if position < shares.treat.min(HALF) || position >= from_top {
         Arm::Treatment
-    } else if position >= HALF && position - HALF < stage.control {
+    } else if position >= HALF && position - HALF < shares.control {
         Arm::Control
     } else {
         Arm::None
@@ -43,7 +47,7 @@ pub(crate) fn refusal(scene: &Scene<'_>, plan: &Plan<'_>) -> Option<Detail> {
     }
     if let Some(attribute) = plan.domain_attribute() {
         let named = match scene.context.attribute(attribute) {
-            Value::Text(named) => plan.domains().any(|domain| domain == named),
+            Item::Text(named) => plan.domains().any(|domain| domain.as_bytes() == named),
             _ => false,
         };
         if !named {
@@ -54,72 +58,53 @@ pub(crate) fn refusal(scene: &Scene<'_>, plan: &Plan<'_>) -> Option<Detail> {
 }
 
 /// Whether a `consent` attribute grants a purpose: a list with it, an object with `true` for it, or itself.
-fn grants(consent: Value<'_>, purpose: &str) -> bool {
+fn grants(consent: Item<'_>, purpose: &str) -> bool {
+    let purpose = purpose.as_bytes();
     match consent {
-        Value::Text(text) => text == purpose,
-        Value::List(list) => list.iter().any(|element| element == Value::Text(purpose)),
-        Value::Object(object) => object.get(purpose) == Some(Value::Bool(true)),
+        Item::Text(text) => text == purpose,
+        Item::List(list) => (0..list.len()).any(|index| {
+            let element = list.bytes_at(index).map(Item::read);
+            matches!(element, Some(Item::Text(text)) if text == purpose)
+        }),
+        Item::Object(object) => {
+            matches!(object.bytes_of(purpose).map(Item::read), Some(Item::Bool(true)))
+        }
         _ => false,
     }
 }
 
-/// The position of the context's unit, none when it has no usable key: the plan is closed to it.
-pub(crate) fn unit_position(scene: &Scene<'_>, plan: &Plan<'_>) -> Option<u32> {
-    let unit = match scene.context.attribute(plan.unit()) {
-        Value::Text("") => return None,
-        Value::Text(key) => murmur3_x64_128(key.as_bytes(), 0),
-        Value::Integer(number) => {
-            let mut written = alloc::string::String::new();
-            flagstone_snapshot::json_text::write_number(number as f64, &mut written);
-            if number.unsigned_abs() >> 53 != 0 {
-                written = alloc::format!("{number}");
-            }
-            murmur3_x64_128(written.as_bytes(), 0)
-        }
-        _ => return None,
-    };
-    Some(position(unit, plan.salt()))
-}
-
-/// Where a unit stands while stage `open` is open; none when it stands nowhere.
-pub(crate) fn place<'a>(
-    machine: &mut Machine<'a>,
+/// The allow-list at or below the open stage that a unit is on, none when it is on none.
+pub(crate) fn listed<'a, T: Trace>(
+    machine: &mut Machine<'a, T>,
     plan: &Plan<'a>,
-    open: u8,
-    position: u32,
+    open: Open,
 ) -> Result<Option<Place>, Fault> {
-    // Allow-lists first: whoever is on one is treated and is not evidence.
-    for index in 0..=open {
+    for index in 0..=open.stage {
         let Some(who) = plan.stage(index).and_then(|stage| stage.who) else { continue };
-        let rule = machine.scene.snapshot.rule(who).ok_or(Fault::Internal)?;
-        let answer = machine.run(rule)?;
-        if machine.built.truthy(answer) {
+        let rule = machine.state.scene.snapshot.rule(who).ok_or(Fault::Internal)?;
+        if machine.holds(rule)? {
             return Ok(Some(Place { arm: Arm::Treatment, cohort: index, probability: 0, listed: true }));
         }
-    }
-    let Some(arm_now) = share_stage(plan, open).map(|stage| arm(position, &stage)) else { return Ok(None) };
-    if arm_now == Arm::None {
-        return Ok(None);
-    }
-    // The lowest stage that held the unit, and whether its arms are still what they were.
-    let mut control_now = 0;
-    if let Some(stage) = share_stage(plan, open) {
-        control_now = stage.control;
-    }
-    for index in 0..=open {
-        let Some(stage) = plan.stage(index).filter(|stage| stage.who.is_none()) else { continue };
-        let arm_then = arm(position, &stage);
-        if arm_then == Arm::None {
-            continue;
-        }
-        let intact = arm_then == arm_now && stage.control <= control_now;
-        let probability = if intact && stage.probability < SHARE_TOTAL { stage.probability } else { 0 };
-        return Ok(Some(Place { arm: arm_now, cohort: index, probability, listed: false }));
     }
     Ok(None)
 }
 
-/// The share stage in force while `open` is open: itself, or the last share stage below it.
-fn share_stage<'a>(plan: &Plan<'a>, open: u8) -> Option<Stage<'a>> {
-    (0..=open).rev().filter_map(|index| plan.stage(index)).find(|stage| stage.who.is_none())
+/// Where a position stands by the shares that are open at `now`; none when it stands nowhere.
+pub(crate) fn shared(plan: &Plan<'_>, open: Open, now: u64, position: u32) -> Option<Place> {
+    let arm_now = arm(position, shares(plan, open, now)?);
+    if arm_now == Arm::None {
+        return None;
+    }
+    let control_now = share_stage(plan, open.stage).map_or(0, |(_, stage)| stage.control);
+    // The lowest stage that held the unit, and whether its arms are still what they were.
+    (0..=open.stage).find_map(|index| {
+        let stage = plan.stage(index).filter(|stage| stage.who.is_none())?;
+        let then = arm(position, Shares { treat: stage.treat, control: stage.control });
+        if then == Arm::None {
+            return None;
+        }
+        let intact = then == arm_now && stage.control <= control_now;
+        let probability = if intact && stage.probability < SHARE_TOTAL { stage.probability } else { 0 };
+        Some(Place { arm: arm_now, cohort: index, probability, listed: false })
+    })
 }

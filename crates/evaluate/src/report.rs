@@ -6,6 +6,7 @@ use flagstone_snapshot::json_text::{write_number, write_string};
 use flagstone_snapshot::{SHARE_TOTAL, Snapshot};
 
 use crate::decision::Decision;
+use crate::memory;
 
 /// A decision as compact JSON. `key` is what was asked for (a flag that is not there has no other name).
 ///
@@ -14,7 +15,8 @@ use crate::decision::Decision;
 ///  "detail":"stage","arm":"treatment","stage":{"index":2,"name":"1%"},
 ///  "cohort":{"index":2,"name":"1%","probability":0.1},"metadata":null}
 /// ```
-/// `value` and `variant` both null mean the caller's own default; `probability` is 0 where the unit is no
+/// A sticky flag's decision ends with a member `"remember"`, when there is something to bring back the next time in the
+/// context's `remembered`. `value` and `variant` both null mean the caller's own default; `probability` is 0 where the unit is no
 /// evidence.
 #[must_use]
 pub fn decision_json(snapshot: &Snapshot<'_>, decision: &Decision, key: &str) -> String {
@@ -63,6 +65,11 @@ pub(crate) fn write_decision(snapshot: &Snapshot<'_>, decision: &Decision, key: 
     out.push_str(",\"metadata\":");
     let metadata = flag.map_or(snapshot.metadata(), |flag| flag.metadata());
     out.push_str(if metadata.is_empty() { "null" } else { metadata });
+    let mut token = String::new();
+    if flag.is_some_and(|flag| memory::write(decision, &flag, &mut token)) {
+        out.push_str(",\"remember\":");
+        write_string(&token, out);
+    }
     out.push('}');
 }
 

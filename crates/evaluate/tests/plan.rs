@@ -3,7 +3,7 @@
 //! bucket alone.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use flagstone_evaluate::{Arm, Context, Control, Decision, Detail, Reason, decide_key};
+use flagstone_evaluate::{Arm, Context, Control, Decision, Detail, OpenStage, Reason, decide_key};
 use flagstone_snapshot::{
     Draft, DraftFlag, DraftPlan, DraftStage, DraftVariant, FlagKind, Json, OnExpiry, Op, Program,
     SHARE_TOTAL, Snapshot, Value, bucket_salt, encode,
@@ -32,7 +32,9 @@ fn snapshot(stages: Vec<DraftStage>, ceiling: Option<u8>, change: impl Fn(&mut D
             data_domains: vec![],
             salt: bucket_salt("rollout", FLAG),
             ceiling,
-            stages, ..DraftPlan::default() }),
+            stages,
+            ..DraftPlan::default()
+        }),
         ..DraftFlag::new(FLAG, FlagKind::Text)
     };
     change(&mut flag);
@@ -48,7 +50,7 @@ fn context(snapshot: &Snapshot<'_>, attributes: &[(&str, Json)]) -> Context {
 
 fn at(bytes: &[u8], stage: Option<u8>, attributes: &[(&str, Json)]) -> Decision {
     let snapshot = Snapshot::load(bytes).unwrap();
-    let stages = stage.map(|stage| (FLAG, stage));
+    let stages = stage.map(|stage| OpenStage { flag: FLAG, stage, since: 0 });
     let control = Control::new(&snapshot, NOW + 60, stages.into_iter(), [].into_iter());
     decide_key(&snapshot, &control, &context(&snapshot, attributes), FLAG, NOW)
 }
@@ -212,7 +214,7 @@ fn halts_and_expiry_serve_the_baseline() {
     let bytes = snapshot(vec![share("all", SHARE_TOTAL, 0)], Some(0), |_| {});
     let loaded = Snapshot::load(&bytes).unwrap();
     let unit = context(&loaded, &[("targetingKey", "u".into())]);
-    let open = || [(FLAG, 0u8)].into_iter();
+    let open = || [OpenStage { flag: FLAG, stage: 0, since: 0 }].into_iter();
     let halted = Control::new(&loaded, NOW + 60, open(), [FLAG, "unknown"].into_iter());
     let decision = decide_key(&loaded, &halted, &unit, FLAG, NOW);
     assert_eq!((decision.detail, decision.variant, decision.arm), (Detail::Halt, Some(0), Arm::None));

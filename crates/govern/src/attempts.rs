@@ -166,6 +166,21 @@ pub(crate) async fn openings(
     rows.iter().map(|row| Ok((row.try_get("stage")?, from_sql(row.try_get("opened")?)))).collect()
 }
 
+/// When the attempt's present stage was first opened, unix milliseconds; 0 when no stage is open.
+pub(crate) async fn first_opening(
+    connection: &mut SqliteConnection,
+    attempt: &Attempt,
+) -> Result<u64, GovernError> {
+    let Some(stage) = attempt.standing.stage else { return Ok(0) };
+    let row =
+        sqlx::query("SELECT min(opened_ms) AS opened FROM stage_openings WHERE attempt = ? AND stage = ?")
+            .bind(attempt.id)
+            .bind(stage)
+            .fetch_one(connection)
+            .await?;
+    Ok(from_sql(row.try_get::<Option<i64>, _>("opened")?.unwrap_or(0)))
+}
+
 fn read(row: &SqliteRow) -> Result<Attempt, GovernError> {
     let phase: String = row.try_get("phase")?;
     let fingerprint: Vec<u8> = row.try_get("fingerprint")?;

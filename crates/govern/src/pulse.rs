@@ -1,7 +1,7 @@
 //! The pulse: what is current, how far each rollout is open, what is halted; signed, numbered, short-lived.
 
 use flagstone_events::to_hex;
-use flagstone_seal::{Mark, PulsePolicy, PulseStatement, TrustRoot, open_pulse, seal_pulse};
+use flagstone_seal::{Mark, PulsePolicy, PulseStage, PulseStatement, TrustRoot, open_pulse, seal_pulse};
 use serde_json::json;
 use sqlx::{Row, SqliteConnection};
 
@@ -29,8 +29,8 @@ pub(crate) struct Published {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Says {
     pub(crate) snapshot: Mark,
-    /// Flag and open stage, by flag.
-    pub(crate) stages: Vec<(String, u8)>,
+    /// Open stages, by flag.
+    pub(crate) stages: Vec<PulseStage>,
     /// Halted flags, sorted.
     pub(crate) halts: Vec<String>,
 }
@@ -43,7 +43,7 @@ impl Says {
     fn json(&self) -> serde_json::Value {
         json!({
             "snapshot": {"epoch": self.snapshot.epoch, "sequence": self.snapshot.sequence, "digest": to_hex(&self.snapshot.digest)},
-            "stages": self.stages.iter().map(|(flag, stage)| json!({"flag": flag, "stage": stage})).collect::<Vec<_>>(),
+            "stages": self.stages.iter().map(|line| json!({"flag": line.flag, "stage": line.stage, "since": line.since})).collect::<Vec<_>>(),
             "halts": self.halts,
         })
     }

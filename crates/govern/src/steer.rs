@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use flagstone_judge::{Evidence, Judgement, RolloutState};
+use flagstone_seal::PulseStage;
 use sqlx::SqliteConnection;
 
 use crate::attempts::{self, Attempt, Phase, Standing};
@@ -25,6 +26,9 @@ pub(crate) struct Steered {
     pub(crate) units: UnitCounts,
     pub(crate) inputs: Inputs,
     pub(crate) judgement: Judgement,
+    /// When the stage was opened for the first time in this attempt, unix seconds: going back to it, or on after an
+    /// outage, takes nobody out whom its ramp had reached.
+    pub(crate) since: u64,
 }
 
 /// A plan, its attempt, and what was counted for it.
@@ -169,7 +173,8 @@ impl Governor {
         attempt.standing = next;
         let inputs = inputs(&attempt.standing);
         let judgement = inputs.judge();
-        Ok(Steered { plan, attempt, halt, units, inputs, judgement })
+        let since = attempts::first_opening(connection, &attempt).await? / 1_000;
+        Ok(Steered { plan, attempt, halt, units, inputs, judgement, since })
     }
 }
 
@@ -185,7 +190,7 @@ fn says(current: &Current, steered: &[Steered], operator_halts: Vec<String>) -> 
         }
         let open = standing.stage.filter(|_| !matches!(standing.phase, Phase::Halted | Phase::Closed));
         if let Some(stage) = open.zip(one.plan.ceiling).map(|(stage, ceiling)| stage.min(ceiling)) {
-            stages.push((one.plan.flag.clone(), stage));
+            stages.push(PulseStage { flag: one.plan.flag.clone(), stage, since: one.since });
         }
     }
     stages.sort();

@@ -18,13 +18,13 @@ async fn a_better_candidate_climbs_to_its_ceiling_and_no_further_without_a_signa
     assert_eq!((status, &body["changed"]), (200, &json!(true)), "{body}");
     let (_, again) = world.order(&govern, FLAG, "start").await;
     assert_eq!(again["changed"], json!(false), "starting twice changes nothing");
-    assert_eq!(world.pulse(&govern).await.stages, vec![(FLAG.to_owned(), 0)]);
+    assert_eq!(world.pulse(&govern).await.stages.iter().map(|open| open.stage).collect::<Vec<_>>(), vec![0]);
 
     let mut traffic = Traffic::new("edge-1", 2_000, 600);
     let mut reached = Vec::new();
     for round in 0..40_u64 {
         traffic.round(&world, &govern, &first, round * 1_000..(round + 1) * 1_000).await;
-        let stage = world.pulse(&govern).await.stages[0].1;
+        let stage = world.pulse(&govern).await.stages[0].stage;
         assert!(stage <= 1, "the ceiling is stage 1, the pulse says {stage}");
         if reached.last() != Some(&stage) {
             reached.push(stage);
@@ -49,7 +49,7 @@ async fn a_better_candidate_climbs_to_its_ceiling_and_no_further_without_a_signa
     }
     for round in 40..120_u64 {
         traffic.round(&world, &govern, &second, round * 1_000..(round + 1) * 1_000).await;
-        let stage = world.pulse(&govern).await.stages[0].1;
+        let stage = world.pulse(&govern).await.stages[0].stage;
         if reached.last() != Some(&stage) {
             reached.push(stage);
         }
@@ -64,12 +64,12 @@ async fn a_better_candidate_climbs_to_its_ceiling_and_no_further_without_a_signa
     // People take approval back: the stage goes down with the very next pulse, whatever the evidence says.
     let third = world.release(3, &definition("20%", "answer@15"));
     world.publish(&govern, &third).await;
-    assert_eq!(world.pulse(&govern).await.stages, vec![(FLAG.to_owned(), 1)]);
+    assert_eq!(world.pulse(&govern).await.stages.iter().map(|open| open.stage).collect::<Vec<_>>(), vec![1]);
     let fourth = definition("20%", "answer@15").replace("      ceiling: 20%\n", "");
     world.publish(&govern, &world.release(4, &fourth)).await;
     assert_eq!(
-        world.pulse(&govern).await.stages,
-        vec![(FLAG.to_owned(), 0)],
+        world.pulse(&govern).await.stages.iter().map(|open| open.stage).collect::<Vec<_>>(),
+        vec![0],
         "without a ceiling, the first stage"
     );
     assert_eq!(flag(&world.status(&govern).await)["attempt"], 1);
@@ -86,8 +86,8 @@ async fn a_worse_candidate_is_halted_at_once_and_stays_so() {
     let release = world.release(1, &definition("everyone", "answer@15"));
     world.publish(&govern, &release).await;
     assert_eq!(
-        world.pulse(&govern).await.stages,
-        vec![(FLAG.to_owned(), 0)],
+        world.pulse(&govern).await.stages.iter().map(|open| open.stage).collect::<Vec<_>>(),
+        vec![0],
         "started by itself as configured"
     );
 

@@ -141,5 +141,7 @@ pub use sign::{
     SecretKey, SignError, Signer, SnapshotStatementDraft, TrustDraft, cosign, seal_pulse, seal_snapshot,
     seal_trust,
 };
-pub use statement::{Floor, PulseStatement, Role, RoleKind, SnapshotStatement, Statement, TrustStatement};
+pub use statement::{
+    Floor, PulseStage, PulseStatement, Role, RoleKind, SnapshotStatement, Statement, TrustStatement,
+};
 pub use trust::TrustRoot;

@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 use crate::limits;
 use crate::policy::{Mark, OpenPolicy, PulsePolicy};
 use crate::sign::{SecretKey, Signer, SnapshotStatementDraft, seal_pulse, seal_snapshot, seal_trust};
-use crate::statement::{Floor, PulseStatement, Role, RoleKind, TrustStatement};
+use crate::statement::{Floor, PulseStage, PulseStatement, Role, RoleKind, TrustStatement};
 use crate::trust::TrustRoot;
 
 /// The time of every test: some day in 2026.
@@ -125,7 +125,10 @@ pub(crate) fn pulse_draft() -> PulseStatement {
         issued: NOW - 5,
         expires: NOW + 295,
         snapshot: Mark { epoch: 3, sequence: 1_842, digest: [9; 32] },
-        stages: vec![("answer style".into(), 2), ("retrieval".into(), 0)],
+        stages: vec![
+            PulseStage { flag: "answer style".into(), stage: 2, since: NOW - 7_200 },
+            PulseStage { flag: "retrieval".into(), stage: 0, since: 0 },
+        ],
         halts: vec![String::from("retrieval")],
     }
 }

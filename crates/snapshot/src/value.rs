@@ -263,6 +263,14 @@ impl<'a> Value<'a> {
         Value::read(bytes).map(|(value, _)| value).ok_or(ValueError::Truncated)
     }
 
+    /// Checks that a value stands at the start of `bytes`, whatever follows, and returns its length.
+    ///
+    /// # Errors
+    /// As [`Value::validate_prefix`].
+    pub fn measure(bytes: &[u8]) -> Result<usize, ValueError> {
+        check(bytes, 0)
+    }
+
     /// Writes a JSON value in this encoding, object keys sorted, of repeated keys the last.
     pub fn write(json: &Json, out: &mut Vec<u8>) {
         match json {

@@ -57,6 +57,7 @@ fn write(folder: &Path) -> Result<()> {
     let sealed = seal(&fixture::snapshot("definition.yaml", PAGE)?)?;
     let pulse = |stage: u8, halts: &[&str]| Pulse {
         stages: [("answer-behaviour".to_owned(), stage)].into(),
+        since: Default::default(),
         halts: halts.iter().map(|flag| (*flag).to_owned()).collect(),
         expires: ISSUED + LEASE,
     };

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context as _, Result, anyhow, bail};
-use flagstone_evaluate::{Context, Control, decide_key, decision_json, explain_json};
+use flagstone_evaluate::{Context, Control, OpenStage, decide_key, decision_json, explain_json};
 use flagstone_seal::limits::SERVER_PAYLOAD_BYTES;
 use flagstone_seal::{OpenPolicy, open};
 use flagstone_snapshot::Snapshot;
@@ -44,9 +44,10 @@ pub(crate) struct Arguments {
     /// The time to decide at, unix seconds; by default now
     #[arg(long, value_name = "SECONDS")]
     now: Option<u64>,
-    /// As if a pulse had opened a plan's stage (counted from 0); clamped to the plan's ceiling
-    #[arg(long, value_name = "FLAG=STAGE", value_parser = stage)]
-    stage: Vec<(String, u8)>,
+    /// As if a pulse had opened a plan's stage (counted from 0); clamped to the plan's ceiling. With `@SECONDS` (unix) it
+    /// is open since then, otherwise for long
+    #[arg(long, value_name = "FLAG=STAGE[@SECONDS]", value_parser = stage)]
+    stage: Vec<(String, u8, u64)>,
     /// As if a pulse had halted a flag
     #[arg(long, value_name = "FLAG")]
     halt: Vec<String>,
@@ -65,10 +66,12 @@ pub(crate) struct Arguments {
 /// How long the pulse that the options stand for would hold, seconds.
 const LEASE: u64 = 300;
 
-fn stage(text: &str) -> Result<(String, u8), String> {
+fn stage(text: &str) -> Result<(String, u8, u64), String> {
     let (flag, stage) = text.rsplit_once('=').ok_or("write it as FLAG=STAGE")?;
+    let (stage, since) = stage.split_once('@').unwrap_or((stage, "0"));
     let stage = stage.parse().map_err(|_| format!("`{stage}` is no stage: count from 0"))?;
-    Ok((flag.to_owned(), stage))
+    let since = since.parse().map_err(|_| format!("`{since}` is no time: unix seconds"))?;
+    Ok((flag.to_owned(), stage, since))
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
@@ -84,7 +87,11 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     let control = if arguments.without_pulse {
         Control::closed(&snapshot)
     } else {
-        let stages = arguments.stage.iter().map(|(flag, stage)| (flag.as_str(), *stage));
+        let stages = arguments.stage.iter().map(|(flag, stage, since)| OpenStage {
+            flag,
+            stage: *stage,
+            since: *since,
+        });
         Control::new(&snapshot, now + LEASE, stages, arguments.halt.iter().map(String::as_str))
     };
     let key = arguments.flag.as_str();

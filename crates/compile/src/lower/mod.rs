@@ -36,6 +36,8 @@ pub(crate) fn lower(
         environment: environment.to_owned(),
         definition: [0; 32], // the text is not known here
         metadata: merge(&set.metadata, &Metadata::default()),
+        holdouts: Vec::new(),
+        layers: Vec::new(),
         flags: Vec::with_capacity(set.flags.len() + broken.len()),
     };
     let reaches = |client: bool| client || options.audience == Audience::Server;

@@ -36,7 +36,9 @@ pub(super) fn lower(
         data_domains: rollout.data_domains.iter().map(|domain| domain.value.clone()).collect(),
         salt: bucket_salt("rollout", &flag.key),
         ceiling: rollout.ceiling,
-        stages, ..DraftPlan::default() })
+        stages,
+        ..DraftPlan::default()
+    })
 }
 
 /// A program that is true for whoever is in one of these.

@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use flagstone_compile::{Options, Source, compile};
-use flagstone_evaluate::{Context, Control, decide_key};
+use flagstone_evaluate::{Context, Control, OpenStage, decide_key};
 use flagstone_events::{
     Arm, Batch, Body, Event, ExposureFacts, OutcomeFacts, Pepper, SnapshotId, Stream, UnitKey,
 };
@@ -321,7 +321,11 @@ impl Traffic {
         at_ms: u64,
     ) -> (Vec<Body>, Vec<Body>) {
         let snapshot = Snapshot::load(&release.payload).expect("a snapshot");
-        let stages = pulse.stages.iter().map(|(flag, stage)| (flag.as_str(), *stage));
+        let stages = pulse.stages.iter().map(|line| OpenStage {
+            flag: &line.flag,
+            stage: line.stage,
+            since: line.since,
+        });
         let halts = pulse.halts.iter().map(String::as_str);
         let control = Control::new(&snapshot, pulse.expires, stages, halts);
         let (mut exposures, mut outcomes) = (Vec::new(), Vec::new());

@@ -12,8 +12,8 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use flagstone_seal::{
-    Mark, PulseStatement, Role, RoleKind, SecretKey, SnapshotStatement, SnapshotStatementDraft, TrustDraft,
-    inspect, seal_pulse, seal_snapshot, seal_trust,
+    Mark, PulseStage, PulseStatement, Role, RoleKind, SecretKey, SnapshotStatement, SnapshotStatementDraft,
+    TrustDraft, inspect, seal_pulse, seal_snapshot, seal_trust,
 };
 use flagstone_snapshot::{
     Draft, DraftFlag, DraftPlan, DraftStage, DraftVariant, FlagKind, Json, OnExpiry, encode,
@@ -112,7 +112,10 @@ impl World {
             issued: self.now - 1,
             expires: self.now + 300,
             snapshot,
-            stages: stages.iter().map(|(flag, stage)| ((*flag).to_owned(), *stage)).collect(),
+            stages: stages
+                .iter()
+                .map(|(flag, stage)| PulseStage { flag: (*flag).to_owned(), stage: *stage, since: 0 })
+                .collect(),
             halts: halts.iter().map(|flag| (*flag).to_owned()).collect(),
         };
         change(&mut pulse);
@@ -141,7 +144,9 @@ pub fn payload(salt: &str) -> Vec<u8> {
             data_domains: vec![],
             salt: flagstone_snapshot::bucket_salt("rollout", "assistant"),
             ceiling: Some(0),
-            stages: vec![stage], ..DraftPlan::default() }),
+            stages: vec![stage],
+            ..DraftPlan::default()
+        }),
         ..DraftFlag::new("assistant", FlagKind::Object)
     };
     let plain = DraftFlag {

@@ -3,6 +3,7 @@
 use alloc::vec;
 
 use super::*;
+use crate::PulseStage;
 use crate::error::SealError as E;
 use crate::limits;
 use crate::policy::Mark;
@@ -27,16 +28,18 @@ fn lines_are_sorted_when_sealed_and_do_not_repeat() {
     let mut draft = pulse_draft();
     draft.stages.reverse();
     assert_eq!(world.pulse_note(&draft), world.pulse_note(&pulse_draft()));
-    draft.stages.push(("retrieval".into(), 1));
+    draft.stages.push(PulseStage { flag: "retrieval".into(), stage: 1, since: 0 });
     assert_eq!(seal_pulse(&draft, &world.governor).unwrap_err().code(), "bad-draft");
     let good = world.pulse_note(&pulse_draft());
     for (from, to) in [
-        ("stage 0 retrieval\n", "stage 0 retrieval\nstage 1 retrieval\n"),
-        ("stage 0 retrieval\n", "stage 0 a\n"),
-        ("stage 0 retrieval", "stage 256 retrieval"),
-        ("stage 0 retrieval", "stage retrieval 0"),
+        ("stage 0 0 retrieval\n", "stage 0 0 retrieval\nstage 1 0 retrieval\n"),
+        ("stage 0 0 retrieval\n", "stage 0 0 a\n"),
+        ("stage 0 0 retrieval", "stage 256 0 retrieval"),
+        ("stage 0 0 retrieval", "stage 0 retrieval"),
+        ("stage 0 0 retrieval", "stage 0 -1 retrieval"),
+        ("stage 0 0 retrieval", "stage retrieval 0 0"),
         ("halt retrieval\n", "halt retrieval\nhalt retrieval\n"),
-        ("halt retrieval\n", "halt retrieval\nstage 1 zebra\n"),
+        ("halt retrieval\n", "halt retrieval\nstage 1 0 zebra\n"),
         ("halt retrieval\n", "halt \n"),
         ("halt retrieval\n", "value retrieval true\n"),
     ] {

@@ -7,7 +7,7 @@ mod trust;
 
 use alloc::string::String;
 
-pub use pulse::PulseStatement;
+pub use pulse::{PulseStage, PulseStatement};
 pub use snapshot::SnapshotStatement;
 pub use trust::{Floor, Role, RoleKind, TrustStatement};
 

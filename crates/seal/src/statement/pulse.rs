@@ -14,6 +14,17 @@ use crate::text::{
     decode_decimal, decode_digest, is_audience, is_environment, is_flag_key, push_decimal, sha256,
 };
 
+/// A stage line of a pulse.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct PulseStage {
+    /// The flag's key.
+    pub flag: String,
+    /// Position of the open stage in the flag's plan.
+    pub stage: u8,
+    /// Since when it is open, unix seconds, 0 for long ago: ramps and restricted windows count from here.
+    pub since: u64,
+}
+
 /// What the governor says, minute by minute.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PulseStatement {
@@ -31,7 +42,7 @@ pub struct PulseStatement {
     pub snapshot: Mark,
     /// The open stage (an index into the rollout plan) of flags with a plan, ascending by flag key. A stage
     /// above the plan's signed ceiling means the ceiling.
-    pub stages: Vec<(String, u8)>,
+    pub stages: Vec<PulseStage>,
     /// Flags forced to the safe variant that the snapshot declares, ascending by flag key.
     pub halts: Vec<String>,
 }
@@ -60,8 +71,8 @@ impl PulseStatement {
     /// The open stage of `flag`, if the pulse has a line for it.
     #[must_use]
     pub fn stage(&self, flag: &str) -> Option<u8> {
-        let at = self.stages.binary_search_by(|(key, _)| key.as_str().cmp(flag)).ok()?;
-        self.stages.get(at).map(|(_, stage)| *stage)
+        let at = self.stages.binary_search_by(|line| line.flag.as_str().cmp(flag)).ok()?;
+        self.stages.get(at).map(|line| line.stage)
     }
 
     /// Whether the pulse halts `flag`.
@@ -91,14 +102,16 @@ impl Form for PulseStatement {
             halts: Vec::new(),
         };
         while let Some(value) = lines.optional("stage") {
-            let (stage, flag) = lines.checked(value.split_once(' '))?;
+            let (stage, rest) = lines.checked(value.split_once(' '))?;
+            let (since, flag) = lines.checked(rest.split_once(' '))?;
             let stage = decode_decimal(stage).and_then(|stage| u8::try_from(stage).ok());
             let stage = lines.checked(stage)?;
-            let rises = pulse.stages.last().is_none_or(|(last, _)| last.as_str() < flag);
+            let since = lines.checked(decode_decimal(since))?;
+            let rises = pulse.stages.last().is_none_or(|last| last.flag.as_str() < flag);
             if !rises || !is_flag_key(flag) || pulse.stages.len() >= limits::MAX_PULSE_LINES {
                 return Err(lines.bad());
             }
-            pulse.stages.push((flag.into(), stage));
+            pulse.stages.push(PulseStage { flag: flag.into(), stage, since });
         }
         while let Some(flag) = lines.optional("halt") {
             let rises = pulse.halts.last().is_none_or(|last| last.as_str() < flag);
@@ -123,11 +136,13 @@ impl Form for PulseStatement {
         out.push(' ');
         base64::push(out, &self.snapshot.digest);
         out.push('\n');
-        for (flag, stage) in &self.stages {
+        for line in &self.stages {
             out.push_str("stage ");
-            push_decimal(out, u64::from(*stage));
+            push_decimal(out, u64::from(line.stage));
             out.push(' ');
-            out.push_str(flag);
+            push_decimal(out, line.since);
+            out.push(' ');
+            out.push_str(&line.flag);
             out.push('\n');
         }
         for flag in &self.halts {
@@ -162,7 +177,8 @@ mod tests {
     fn limits() {
         let with = |count: usize| {
             let mut pulse = pulse_draft();
-            pulse.stages = (0..count).map(|at| (format!("f{at:04}"), 1)).collect();
+            let line = |at| PulseStage { flag: format!("f{at:04}"), stage: 1, since: 0 };
+            pulse.stages = (0..count).map(line).collect();
             pulse.halts = (0..count).map(|at| format!("f{at:04}")).collect();
             PulseStatement::parse(&pulse.to_text()).map(|read| read.halts.len())
         };

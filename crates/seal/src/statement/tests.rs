@@ -47,7 +47,8 @@ prop_compose! {
         let [number, issued, expires, epoch, sequence] = numbers.map(|number| number.min(MOST));
         PulseStatement {
             audience, environment, number, issued, expires, snapshot: Mark { epoch, sequence, digest },
-            stages: flags.into_iter().zip(stages).collect(), halts,
+            stages: flags.into_iter().zip(stages).map(|(flag, stage)| PulseStage { flag, stage, since: issued.min(9) }).collect(),
+            halts,
         }
     }
 }
@@ -92,8 +93,8 @@ proptest! {
         let read = PulseStatement::parse(&text)?;
         prop_assert_eq!(&read, &statement);
         prop_assert_eq!(read.to_text(), text);
-        for (flag, stage) in &statement.stages {
-            prop_assert_eq!(read.stage(flag), Some(*stage));
+        for line in &statement.stages {
+            prop_assert_eq!(read.stage(&line.flag), Some(line.stage));
         }
         prop_assert!(statement.halts.iter().all(|flag| read.halted(flag)));
     }
@@ -148,7 +149,7 @@ fn the_texts_are_these() {
     let pulse = crate::testing::pulse_draft().to_text();
     let expected = "flagstone/pulse@v1\naudience acme.example/assistant#server\nenvironment production\npulse 42\n\
         issued 1787299995\nexpires 1787300295\nsnapshot 3 1842 CQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQk=\n\
-        stage 2 answer style\nstage 0 retrieval\nhalt retrieval\n";
+        stage 2 1787292800 answer style\nstage 0 0 retrieval\nhalt retrieval\n";
     assert_eq!(pulse, expected);
     let ana = key("ana", 10);
     let gov = key("gov", 20);

@@ -26,7 +26,11 @@ impl Writer {
             let index = run.len() as u32;
             let instruction = match step {
                 Fused::Plain(op, at) => {
-                    let ends = matching_end(&program.0, at).and_then(|end| positions.get(end + 1).copied());
+                    let ends = match op {
+                        Op::Each(_) => matching_end(&program.0, at),
+                        _ => None,
+                    };
+                    let ends = ends.and_then(|end| positions.get(end + 1).copied());
                     let mut made = self.instruction(flag, op, index, &mut bodies, ends)?;
                     if leads(made.op) {
                         let target = positions.get(made.c.get() as usize).copied();

@@ -63,7 +63,7 @@ impl<'a> Snapshot<'a> {
             heap,
         ] = header.counts.map(|count| count.get() as usize);
         let mut rest = rest;
-        let snapshot = Snapshot {
+        let mut snapshot = Snapshot {
             header,
             attributes: table(&mut rest, attributes)?,
             instructions: table(&mut rest, instructions)?,
@@ -82,10 +82,14 @@ impl<'a> Snapshot<'a> {
             parts: table(&mut rest, parts)?,
             flags: table(&mut rest, flags)?,
             heap: rest,
+            whole: None,
+            remembered: None,
         };
         if rest.len() != heap {
             return Err(LoadError::Length);
         }
+        snapshot.whole = snapshot.find_attribute("");
+        snapshot.remembered = snapshot.find_attribute("remembered");
         Ok(snapshot)
     }
 }

@@ -29,6 +29,10 @@ pub struct Snapshot<'a> {
     pub(crate) parts: &'a [PartsRecord],
     pub(crate) flags: &'a [FlagRecord],
     pub(crate) heap: &'a [u8],
+    /// Attribute of the empty path: the whole context.
+    pub(crate) whole: Option<u32>,
+    /// Attribute in which contexts bring what was remembered.
+    pub(crate) remembered: Option<u32>,
 }
 
 /// A rule of a snapshot, as its instructions.
@@ -93,6 +97,18 @@ impl<'a> Snapshot<'a> {
             .map(|index| index as u32)
     }
 
+    /// The name that a record bears.
+    #[must_use]
+    pub fn name_of(&self, name: Span) -> &'a str {
+        self.text(name)
+    }
+
+    /// Whether anything in it asks where a unit stands: a plan, a layer, a holdout.
+    #[must_use]
+    pub fn buckets_units(&self) -> bool {
+        !(self.plans.is_empty() && self.layers.is_empty() && self.holdouts.is_empty())
+    }
+
     /// How many attribute paths the rules read.
     #[must_use]
     pub fn attribute_count(&self) -> u32 {
@@ -118,6 +134,18 @@ impl<'a> Snapshot<'a> {
     #[must_use]
     pub fn heap_at(&self, offset: u32) -> &'a [u8] {
         self.heap.get(offset as usize..).unwrap_or_default()
+    }
+
+    /// Attribute of the empty path, when a rule looks paths up while it runs: the whole context.
+    #[must_use]
+    pub fn whole_context(&self) -> Option<u32> {
+        self.whole
+    }
+
+    /// Attribute `remembered`, when a flag is sticky.
+    #[must_use]
+    pub fn remembered(&self) -> Option<u32> {
+        self.remembered
     }
 
     /// Position of the attribute with this path.

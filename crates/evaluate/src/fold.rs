@@ -1,0 +1,61 @@
+//! Texts compared without regard to case: by Unicode's lower-case mapping of each character
+//! (`SpecialCasing` without conditions, as `char::to_lowercase` has it).
+
+fn lower(text: &str) -> impl Iterator<Item = char> + Clone {
+    text.chars().flat_map(char::to_lowercase)
+}
+
+fn lower_backwards(text: &str) -> impl Iterator<Item = char> {
+    text.chars().rev().flat_map(|character| character.to_lowercase().rev())
+}
+
+/// Whether `wanted` begins with nothing left of it before `text` ends.
+fn begins(mut text: impl Iterator<Item = char>, mut wanted: impl Iterator<Item = char>) -> bool {
+    wanted.all(|character| text.next() == Some(character))
+}
+
+/// The same text.
+pub(crate) fn equal(a: &str, b: &str) -> bool {
+    if a.is_ascii() && b.is_ascii() { a.eq_ignore_ascii_case(b) } else { lower(a).eq(lower(b)) }
+}
+
+/// `text` begins with `start`.
+pub(crate) fn starts_with(text: &str, start: &str) -> bool {
+    begins(lower(text), lower(start))
+}
+
+/// `text` ends with `end`.
+pub(crate) fn ends_with(text: &str, end: &str) -> bool {
+    begins(lower_backwards(text), lower_backwards(end))
+}
+
+/// `part` stands somewhere in `text`.
+pub(crate) fn contains(text: &str, part: &str) -> bool {
+    // A part may begin inside what one character maps to (`İ` becomes two), so places are counted after mapping.
+    let mut places = lower(text);
+    loop {
+        if begins(places.clone(), lower(part)) {
+            return true;
+        }
+        if places.next().is_none() {
+            return false;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn case_does_not_count() {
+        assert!(equal("Straße", "STRAßE") && !equal("straße", "strasse"));
+        assert!(equal("ÀÉ", "àé") && !equal("a", "ab") && !equal("ab", "a") && equal("", ""));
+        assert!(starts_with("HELLO world", "hello W") && !starts_with("he", "hello") && starts_with("x", ""));
+        assert!(
+            ends_with("a@ACME.Example", "@acme.EXAMPLE") && !ends_with("e", "le") && ends_with("ÉÀ", "à")
+        );
+        assert!(contains("one TWO three", "Two") && !contains("one", "two") && contains("", ""));
+        assert!(contains("xİ", "i\u{307}") && ends_with("İ", "\u{307}"), "one character may become two");
+    }
+}
