@@ -46,8 +46,7 @@ pub(super) fn moment(value: &Value) -> Option<u64> {
 
 /// `YYYY-MM-DDThh:mm:ss[.fraction](Z|+hh:mm|-hh:mm)`, the days counted one year and one month at a time.
 fn rfc3339(text: &str) -> Option<i64> {
-    let pattern =
-        r"^(\d{4})-(\d\d)-(\d\d)[Tt](\d\d):(\d\d):(\d\d)(?:\.\d+)?(?:[Zz]|([+-])(\d\d):(\d\d))$";
+    let pattern = r"^(\d{4})-(\d\d)-(\d\d)[Tt](\d\d):(\d\d):(\d\d)(?:\.\d+)?(?:[Zz]|([+-])(\d\d):(\d\d))$";
     let parts = regex::Regex::new(pattern).ok()?.captures(text)?;
     let number = |index: usize| parts.get(index).map_or(Some(0), |part| part.as_str().parse::<i64>().ok());
     let (year, month, day) = (number(1)?, number(2)?, number(3)?);

@@ -81,7 +81,9 @@ impl<'a> Deciding<'a> {
         {
             let arm = match memory.arm {
                 "t" if candidate == memory.variant => Some("treatment"),
-                "c" if baseline.as_deref() == Some(memory.variant) && plan.control(open) > 0 => Some("control"),
+                "c" if baseline.as_deref() == Some(memory.variant) && plan.control(open) > 0 => {
+                    Some("control")
+                }
                 _ => None,
             };
             let same = place.is_some_and(|place| Some(place.arm) == arm && place.cohort == cohort);
@@ -119,9 +121,14 @@ impl<'a> Deciding<'a> {
 
     fn placed(&self, place: super::plan::Place, open: usize) -> Answer {
         let treated = place.arm == "treatment";
-        let variant = if treated { self.flag["rollout"]["candidate"].as_str().map(str::to_owned) } else { self.baseline() };
+        let variant = if treated {
+            self.flag["rollout"]["candidate"].as_str().map(str::to_owned)
+        } else {
+            self.baseline()
+        };
         let reason = if place.listed { "TARGETING_MATCH" } else { "SPLIT" };
-        let token = format!("{}:{}:{}", &place.arm[..1], place.cohort, variant.as_deref().unwrap_or_default());
+        let token =
+            format!("{}:{}:{}", &place.arm[..1], place.cohort, variant.as_deref().unwrap_or_default());
         Answer {
             arm: Some(place.arm),
             stage: Some(open),
@@ -165,7 +172,8 @@ impl<'a> Deciding<'a> {
         let rules = stages.flat_map(|stage| arguments(&stage["who"])).chain([&self.flag["targeting"]]);
         rules.into_iter().all(|rule| match rule {
             Value::String(name) => {
-                let operator = if self.world.definition["segments"].get(name).is_some() { "segment" } else { "$ref" };
+                let operator =
+                    if self.world.definition["segments"].get(name).is_some() { "segment" } else { "$ref" };
                 usable(self.world.definition, &json!({operator: name}), &mut Vec::new())
             }
             rule => usable(self.world.definition, rule, &mut Vec::new()),
@@ -189,7 +197,8 @@ impl<'a> Deciding<'a> {
 
     fn held_out(&self) -> bool {
         self.world.definition["holdouts"].as_object().into_iter().flatten().any(|(name, holdout)| {
-            let about = holdout["flags"] == "*" || arguments(&holdout["flags"]).iter().any(|key| key == self.key);
+            let about =
+                holdout["flags"] == "*" || arguments(&holdout["flags"]).iter().any(|key| key == self.key);
             let lasts = moment(&holdout["until"]).is_none_or(|until| self.world.now < until);
             let unit = unit_key(self.world.context, holdout["unit"].as_str().unwrap_or("targetingKey"));
             let inside = unit.is_none_or(|unit| position(&unit, "holdout", name) < share(&holdout["share"]));
@@ -203,7 +212,9 @@ impl<'a> Deciding<'a> {
             let unit = unit_key(self.world.context, layer["unit"].as_str().unwrap_or("targetingKey"));
             let Some(unit) = unit else { return true };
             let position = position(&unit, "layer", name);
-            !arguments(ranges).iter().any(|range| (share(&range["from"])..share(&range["to"])).contains(&position))
+            !arguments(ranges)
+                .iter()
+                .any(|range| (share(&range["from"])..share(&range["to"])).contains(&position))
         })
     }
 

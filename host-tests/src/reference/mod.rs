@@ -115,9 +115,9 @@ pub fn floating(value: &Value) -> Value {
     match value {
         Value::Number(number) => json!(number.as_f64()),
         Value::Array(items) => items.iter().map(floating).collect(),
-        Value::Object(members) => {
-            Value::Object(members.iter().map(|(key, value)| (key.clone(), floating(value))).collect::<Map<_, _>>())
-        }
+        Value::Object(members) => Value::Object(
+            members.iter().map(|(key, value)| (key.clone(), floating(value))).collect::<Map<_, _>>(),
+        ),
         other => other.clone(),
     }
 }

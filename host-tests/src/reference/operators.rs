@@ -56,7 +56,9 @@ pub(super) fn eager(operator: &str, values: &[Value]) -> Value {
             .flat_map(|value| value.as_array().cloned().unwrap_or_else(|| vec![value.clone()]))
             .collect(),
         "log" => value(0).clone(),
-        "starts_with" | "ends_with" | "sem_ver" => flagd(operator, value(0), value(1), value(2)).map_or(null, Value::Bool),
+        "starts_with" | "ends_with" | "sem_ver" => {
+            flagd(operator, value(0), value(1), value(2)).map_or(null, Value::Bool)
+        }
         _ => ours(operator, value(0), value(1), value(2)).map_or(null, Value::Bool),
     }
 }
@@ -135,7 +137,9 @@ fn ours(operator: &str, a: &Value, b: &Value, c: &Value) -> Option<bool> {
         "between" => b.as_f64()? <= a.as_f64()? && a.as_f64()? <= c.as_f64()?,
         "in_network" => {
             let address: IpAddr = a.as_str()?.parse().ok()?;
-            super::rules::arguments(b).iter().any(|network| network.as_str().is_some_and(|text| within(address, text)))
+            super::rules::arguments(b)
+                .iter()
+                .any(|network| network.as_str().is_some_and(|text| within(address, text)))
         }
         "any_of" => a.as_array().zip(b.as_array())?.0.iter().any(|element| has(b, element)),
         "all_of" => a.as_array().zip(b.as_array())?.1.iter().all(|element| has(a, element)),

@@ -81,9 +81,8 @@ impl<'a> Plan<'a> {
             return None;
         }
         let pauses = self.pauses();
-        let effective = |at: u64| {
-            pauses.iter().find(|(from, to)| (*from..*to).contains(&at)).map_or(at, |(_, to)| *to)
-        };
+        let effective =
+            |at: u64| pauses.iter().find(|(from, to)| (*from..*to).contains(&at)).map_or(at, |(_, to)| *to);
         let steps: Vec<(u64, usize)> = self.rollout["schedule"]
             .as_array()
             .map_or(&[] as &[Value], Vec::as_slice)
@@ -114,11 +113,8 @@ impl<'a> Plan<'a> {
     /// Seconds since then that were not paused.
     fn elapsed(&self, since: u64) -> u64 {
         let now = self.world.now;
-        let paused: u64 = self
-            .pauses()
-            .iter()
-            .map(|(from, to)| (*to).min(now).saturating_sub((*from).max(since)))
-            .sum();
+        let paused: u64 =
+            self.pauses().iter().map(|(from, to)| (*to).min(now).saturating_sub((*from).max(since))).sum();
         now.saturating_sub(since).saturating_sub(paused)
     }
 
@@ -144,7 +140,8 @@ impl<'a> Plan<'a> {
         let (treat, control) = self.full(stage)?;
         let (before, control_before) =
             self.last_share(stage).and_then(|stage| self.full(stage)).unwrap_or((0, 0));
-        let part = |whole: u64, of: u64, all: u64| (u128::from(whole) * u128::from(of) / u128::from(all)) as u64;
+        let part =
+            |whole: u64, of: u64, all: u64| (u128::from(whole) * u128::from(of) / u128::from(all)) as u64;
         let ramp = seconds(&self.stages()[stage]["ramp"]);
         let elapsed = if stage == open { self.elapsed(since) } else { u64::MAX };
         let ramped = |whole: u64| if elapsed >= ramp { whole } else { part(whole, elapsed, ramp) };
@@ -186,9 +183,8 @@ impl<'a> Plan<'a> {
         }
         let position = position(&unit, "rollout", self.flag);
         let arm = arm(position, self.shares(open, since)?)?;
-        let cohort = (0..=open).find(|stage| {
-            self.full(*stage).is_some_and(|shares| self::arm(position, shares).is_some())
-        })?;
+        let cohort = (0..=open)
+            .find(|stage| self.full(*stage).is_some_and(|shares| self::arm(position, shares).is_some()))?;
         let shares = self.full(cohort)?;
         let intact = self::arm(position, shares) == Some(arm) && shares.1 <= self.control(open);
         let probability = if intact { self.probability(cohort) } else { 0 };
@@ -199,7 +195,9 @@ impl<'a> Plan<'a> {
     fn listed(&self, who: &Value) -> bool {
         let rule = Rule { world: self.world, flag: self.flag };
         arguments(who).iter().any(|entry| match entry {
-            Value::String(name) if self.world.definition["segments"].get(name).is_some() => rule.segment(name),
+            Value::String(name) if self.world.definition["segments"].get(name).is_some() => {
+                rule.segment(name)
+            }
             Value::String(name) => truthy(&rule.run(&self.world.definition["$evaluators"][name])),
             entry => truthy(&rule.run(entry)),
         })

@@ -50,7 +50,8 @@ impl<'a> Rule<'a> {
 
     fn operation(&self, operator: &str, value: &Value, scope: Scope<'_>) -> Value {
         let arguments = arguments(value);
-        let argument = |index: usize| arguments.get(index).map_or(Value::Null, |rule| self.apply(rule, scope));
+        let argument =
+            |index: usize| arguments.get(index).map_or(Value::Null, |rule| self.apply(rule, scope));
         match operator {
             "if" | "?:" => {
                 for pair in arguments.chunks(2) {
@@ -123,7 +124,9 @@ impl<'a> Rule<'a> {
     }
 
     fn missing(&self, paths: &[Value], scope: Scope<'_>) -> Vec<Value> {
-        let absent = |path: &&Value| matches!(self.variable(path, scope), Value::Null) || self.variable(path, scope) == "";
+        let absent = |path: &&Value| {
+            matches!(self.variable(path, scope), Value::Null) || self.variable(path, scope) == ""
+        };
         paths.iter().filter(absent).cloned().collect()
     }
 
@@ -146,7 +149,8 @@ impl<'a> Rule<'a> {
     pub(super) fn segment(&self, name: &str) -> bool {
         let segment = &self.world.definition["segments"][name];
         let unit = &self.world.context["targetingKey"];
-        let among = |list: &Value| list.as_array().is_some_and(|keys| keys.iter().any(|key| strict_equal(key, unit)));
+        let among =
+            |list: &Value| list.as_array().is_some_and(|keys| keys.iter().any(|key| strict_equal(key, unit)));
         if among(&segment["exclude"]) {
             return false;
         }
@@ -163,12 +167,15 @@ pub(super) fn usable(definition: &Value, rule: &Value, inside: &mut Vec<String>)
                 "$ref" => "$evaluators",
                 "segment" => "segments",
                 _ => {
-                    return OPERATORS.split(' ').any(|known| known == operator) && usable(definition, value, inside);
+                    return OPERATORS.split(' ').any(|known| known == operator)
+                        && usable(definition, value, inside);
                 }
             };
             let name = format!("{operator} {}", arguments(value).first().map(text).unwrap_or_default());
-            let named = &definition[place][name.split_once(' ').map_or("", |(_, name)| name)];
-            if named.is_null() || inside.contains(&name) {
+            let Some(named) = definition[place].get(name.split_once(' ').map_or("", |(_, name)| name)) else {
+                return false;
+            };
+            if inside.contains(&name) {
                 return false;
             }
             inside.push(name);

@@ -69,7 +69,8 @@ pub(super) fn parse_float(value: &Value) -> f64 {
     };
     let pattern = r"^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?";
     let pattern = regex::Regex::new(pattern).ok();
-    let found = pattern.and_then(|pattern| pattern.find(text.trim_start()).map(|found| found.as_str().to_owned()));
+    let found =
+        pattern.and_then(|pattern| pattern.find(text.trim_start()).map(|found| found.as_str().to_owned()));
     found.and_then(|digits| digits.parse().ok()).unwrap_or(f64::NAN)
 }
 

@@ -56,11 +56,15 @@ pub(crate) fn plan(full: bool) -> BoxedStrategy<Value> {
         vec![json!("volunteers"), json!(["europe", {"==": [{"var": "age"}, 2]}]), json!({"var": "beta"})],
         0..3,
     );
-    let shape = (lists, ladder(), vec(prop::option::of(1u64..10_000), 4), any::<prop::sample::Index>(), 0u8..8);
+    let shape =
+        (lists, ladder(), vec(prop::option::of(1u64..10_000), 4), any::<prop::sample::Index>(), 0u8..8);
     let static_members = (
         prop::option::weighted(0.3, Just(json!("trial"))),
         prop::option::weighted(0.3, Just(json!(["docs", "wiki"]))),
-        prop::option::weighted(0.2, prop::sample::select(vec![json!("email"), json!("user.n"), json!("age")])),
+        prop::option::weighted(
+            0.2,
+            prop::sample::select(vec![json!("email"), json!("user.n"), json!("age")]),
+        ),
     );
     let moving = (
         prop::option::weighted(0.2, time()),
@@ -145,8 +149,10 @@ fn time_members(rollout: &mut Value, stages: &[Value], moving: Moving) {
     }
     rests.sort_unstable();
     rests.dedup();
-    let pauses: Vec<Value> =
-        rests.chunks_exact(2).map(|pause| json!({"from": written(pause[0], 0), "to": written(pause[1], 1)})).collect();
+    let pauses: Vec<Value> = rests
+        .chunks_exact(2)
+        .map(|pause| json!({"from": written(pause[0], 0), "to": written(pause[1], 1)}))
+        .collect();
     if !pauses.is_empty() {
         rollout["pauses"] = json!(pauses);
     }
@@ -170,7 +176,10 @@ fn flag(full: bool) -> impl Strategy<Value = Value> {
     let parts = (
         prop::option::weighted(0.3, prop::sample::select(vec![json!(true), json!(2)])),
         prop::option::weighted(0.3, vec(0usize..40, 1..4)),
-        vec((any::<prop::sample::Index>(), prop::sample::select(vec![json!("on"), json!(["off", "extra"])])), 0..3),
+        vec(
+            (any::<prop::sample::Index>(), prop::sample::select(vec![json!("on"), json!(["off", "extra"])])),
+            0..3,
+        ),
         prop::bool::weighted(0.3),
     );
     (base, parts).prop_map(move |((enabled, default, baseline, targeting, plan, safe), parts)| {
@@ -186,7 +195,11 @@ fn flag(full: bool) -> impl Strategy<Value = Value> {
         if baseline {
             flag["baseline"] = json!("off");
         }
-        let members = [("defaultVariant", default.map(|name| json!(name))), ("targeting", targeting), ("rollout", plan)];
+        let members = [
+            ("defaultVariant", default.map(|name| json!(name))),
+            ("targeting", targeting),
+            ("rollout", plan),
+        ];
         for (name, member) in members {
             if let Some(member) = member {
                 flag[name] = member;
@@ -222,8 +235,12 @@ fn more_of_a_flag(flag: &mut Value, (sticky, overridden, prerequisites, metadata
 /// A whole definition.
 pub(crate) fn definition(full: bool) -> BoxedStrategy<Value> {
     let shared = (expression(full, false), expression(full, false));
-    let holdouts = vec((1u32..5_000, prop::sample::subsequence(FLAGS.to_vec(), 1..4), any::<bool>(), 0u8..4, time()), 0..3);
-    let layers = vec((vec(1u32..10_000, 0..6), prop::sample::subsequence(FLAGS.to_vec(), 1..4), any::<bool>()), 0..2);
+    let holdouts = vec(
+        (1u32..5_000, prop::sample::subsequence(FLAGS.to_vec(), 1..4), any::<bool>(), 0u8..4, time()),
+        0..3,
+    );
+    let layers =
+        vec((vec(1u32..10_000, 0..6), prop::sample::subsequence(FLAGS.to_vec(), 1..4), any::<bool>()), 0..2);
     (vec(flag(full), 1..=FLAGS.len()), shared, holdouts, layers)
         .prop_map(move |(flags, (europe, when), holdouts, layers)| {
             let mut set = Map::new();

@@ -1,7 +1,7 @@
 //! The engine as the tests ask it: a definition compiled as a host would, one decision at a time.
 
 use flagstone_compile::{Options, Source, compile};
-use flagstone_evaluate::{Context, Control, decide_key, decision_json};
+use flagstone_evaluate::{Context, Control, OpenStage, decide_key, decision_json};
 use flagstone_snapshot::{Snapshot, encode};
 use host_tests::reference::Pulse;
 use serde_json::Value;
@@ -34,6 +34,7 @@ impl Native {
 /// A pulse as the engine takes it.
 fn control(snapshot: &Snapshot<'_>, pulse: Option<&Pulse>) -> Control {
     let Some(pulse) = pulse else { return Control::closed(snapshot) };
-    let stages = pulse.stages.iter().map(|(flag, (stage, _))| (flag.as_str(), *stage));
+    let stages =
+        pulse.stages.iter().map(|(flag, (stage, since))| OpenStage { flag, stage: *stage, since: *since });
     Control::new(snapshot, pulse.expires, stages, pulse.halts.iter().map(String::as_str))
 }

@@ -21,7 +21,7 @@ fn config(everyday: u32) -> ProptestConfig {
     ProptestConfig {
         cases: asked.unwrap_or(everyday),
         failure_persistence: None,
-        max_shrink_iters: 20_000,
+        max_shrink_iters: 1_000,
         ..ProptestConfig::default()
     }
 }
@@ -60,7 +60,8 @@ fn context() -> impl Strategy<Value = Value> {
 
 fn pulse() -> impl Strategy<Value = Pulse> {
     let since = prop_oneof![2 => seconds(), 1 => Just(0)];
-    let stages = btree_map(prop::sample::select(FLAGS.to_vec()).prop_map(str::to_owned), (0u8..8, since), 0..5);
+    let stages =
+        btree_map(prop::sample::select(FLAGS.to_vec()).prop_map(str::to_owned), (0u8..8, since), 0..5);
     let halts = prop::sample::subsequence(FLAGS.to_vec(), 0..2);
     (stages, halts, prop_oneof![Just(NOW + 20_000), seconds()]).prop_map(|(mut stages, halts, expires)| {
         if !FULL {

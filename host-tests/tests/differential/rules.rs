@@ -6,8 +6,24 @@ use serde_json::{Map, Value, json};
 
 /// Dotted paths that rules read. `nope` is in no context.
 const PATHS: &[&str] = &[
-    "country", "age", "beta", "tags", "tags.0", "scores", "version", "email", "ip", "at", "user.tier", "user.n", "people",
-    "nope", "targetingKey", "$flagd.flagKey", "$flagd.timestamp", "consent",
+    "country",
+    "age",
+    "beta",
+    "tags",
+    "tags.0",
+    "scores",
+    "version",
+    "email",
+    "ip",
+    "at",
+    "user.tier",
+    "user.n",
+    "people",
+    "nope",
+    "targetingKey",
+    "$flagd.flagKey",
+    "$flagd.timestamp",
+    "consent",
 ];
 
 fn one_of(values: Vec<Value>) -> impl Strategy<Value = Value> + Clone {
@@ -16,11 +32,40 @@ fn one_of(values: Vec<Value>) -> impl Strategy<Value = Value> + Clone {
 
 fn literal() -> impl Strategy<Value = Value> + Clone {
     one_of(vec![
-        json!("de"), json!("fr"), json!("DE"), json!("a"), json!("Straße"), json!("STRASSE"), json!(""), json!("1"),
-        json!("2.5"), json!(" 7 "), json!("1.2.3"), json!("v1.2"), json!("2.0.0-rc.1"), json!("10.1.2.3"),
-        json!("2027-01-15T08:00:00Z"), json!("2027-01-15T09:30:00.5+01:00"), json!(1_800_000_000), json!(0), json!(1),
-        json!(2), json!(2.5), json!(-1), json!(true), json!(false), json!(null), json!(["de", "fr"]), json!(["DE", "a"]),
-        json!([1, 2]), json!([1.0, "1"]), json!([]), json!([true]), json!([[1], 2]), json!("on"), json!("off"),
+        json!("de"),
+        json!("fr"),
+        json!("DE"),
+        json!("a"),
+        json!("Straße"),
+        json!("STRASSE"),
+        json!(""),
+        json!("1"),
+        json!("2.5"),
+        json!(" 7 "),
+        json!("1.2.3"),
+        json!("v1.2"),
+        json!("2.0.0-rc.1"),
+        json!("10.1.2.3"),
+        json!("2027-01-15T08:00:00Z"),
+        json!("2027-01-15T09:30:00.5+01:00"),
+        json!(1_800_000_000),
+        json!(0),
+        json!(1),
+        json!(2),
+        json!(2.5),
+        json!(-1),
+        json!(true),
+        json!(false),
+        json!(null),
+        json!(["de", "fr"]),
+        json!(["DE", "a"]),
+        json!([1, 2]),
+        json!([1.0, "1"]),
+        json!([]),
+        json!([true]),
+        json!([[1], 2]),
+        json!("on"),
+        json!("off"),
     ])
 }
 
@@ -34,7 +79,8 @@ fn variable() -> impl Strategy<Value = Value> {
 
 /// What an iteration's body may say about its element.
 fn body() -> impl Strategy<Value = Value> {
-    let element = one_of(vec![json!({"var": ""}), json!({"var": "n"}), json!({"var": "tier"}), json!({"var": "0"})]);
+    let element =
+        one_of(vec![json!({"var": ""}), json!({"var": "n"}), json!({"var": "tier"}), json!({"var": "0"})]);
     let operator = prop::sample::select(vec!["==", "===", "<", ">=", "+", "cat", "in", "!", "starts_with"]);
     prop_oneof![
         element.clone(),
@@ -46,7 +92,11 @@ fn body() -> impl Strategy<Value = Value> {
 }
 
 /// `{operator: [arguments]}` with as many arguments as it takes.
-fn operation(inner: BoxedStrategy<Value>, operators: &'static [&'static str], arguments: usize) -> BoxedStrategy<Value> {
+fn operation(
+    inner: BoxedStrategy<Value>,
+    operators: &'static [&'static str],
+    arguments: usize,
+) -> BoxedStrategy<Value> {
     (prop::sample::select(operators), vec(inner, arguments))
         .prop_map(|(operator, arguments)| json!({operator: arguments}))
         .boxed()
@@ -96,7 +146,8 @@ fn sem_ver(inner: BoxedStrategy<Value>) -> impl Strategy<Value = Value> {
     let operator = prop::sample::select(vec!["=", "!=", "<", "<=", ">", ">=", "~", "^", "?"]);
     let version = prop::sample::select(vec!["1.2.3", "v1.2", "1", "1.2.3-beta.2", "1.2.3-beta.11", "one"]);
     let left = prop_oneof![3 => Just(json!({"var": "version"})), 1 => inner];
-    (left, operator, version).prop_map(|(left, operator, version)| json!({"sem_ver": [left, operator, version]}))
+    (left, operator, version)
+        .prop_map(|(left, operator, version)| json!({"sem_ver": [left, operator, version]}))
 }
 
 fn iteration(inner: BoxedStrategy<Value>) -> impl Strategy<Value = Value> {
@@ -115,14 +166,18 @@ fn iteration(inner: BoxedStrategy<Value>) -> impl Strategy<Value = Value> {
 }
 
 fn fractional(inner: BoxedStrategy<Value>) -> impl Strategy<Value = Value> {
-    let weight = prop_oneof![6 => (0..100).prop_map(|weight| json!(weight)), 1 => inner.clone(), 1 => Just(json!(-3))];
+    let weight =
+        prop_oneof![6 => (0..100).prop_map(|weight| json!(weight)), 1 => inner.clone(), 1 => Just(json!(-3))];
     let bucket = (prop::sample::select(vec!["on", "off", "extra"]), weight);
     let key = prop_oneof![
         Just(None),
-        one_of(vec![json!({"var": "email"}), json!({"cat": [{"var": "country"}, {"var": "targetingKey"}]})]).prop_map(Some),
+        one_of(vec![json!({"var": "email"}), json!({"cat": [{"var": "country"}, {"var": "targetingKey"}]})])
+            .prop_map(Some),
     ];
     (key, vec(bucket, 1..4), prop::bool::weighted(0.2)).prop_map(|(key, buckets, bare)| {
-        let buckets = buckets.into_iter().map(|(name, weight)| if bare { json!([name]) } else { json!([name, weight]) });
+        let buckets = buckets
+            .into_iter()
+            .map(|(name, weight)| if bare { json!([name]) } else { json!([name, weight]) });
         json!({"fractional": key.into_iter().chain(buckets).collect::<Value>()})
     })
 }
@@ -132,9 +187,13 @@ fn our_operation(inner: BoxedStrategy<Value>) -> BoxedStrategy<Value> {
         3 => one_of(vec![json!({"var": "country"}), json!({"var": "email"})]),
         1 => inner.clone(),
     ];
-    let pattern = prop::sample::select(vec!["^d", "e$", "^(de|fr)$", "[a-c]+@", "a.*b", "x?", "\\d{2,}", "ß"]);
+    let pattern =
+        prop::sample::select(vec!["^d", "e$", "^(de|fr)$", "[a-c]+@", "a.*b", "x?", "\\d{2,}", "ß"]);
     let network = one_of(vec![
-        json!("10.0.0.0/8"), json!("10.1.2.3/32"), json!(["192.168.0.0/16", "2001:db8::/32"]), json!("0.0.0.0/0"),
+        json!("10.0.0.0/8"),
+        json!("10.1.2.3/32"),
+        json!(["192.168.0.0/16", "2001:db8::/32"]),
+        json!("0.0.0.0/0"),
     ]);
     let address = prop_oneof![4 => Just(json!({"var": "ip"})), 1 => inner.clone()];
     let number = prop_oneof![
@@ -151,7 +210,8 @@ fn our_operation(inner: BoxedStrategy<Value>) -> BoxedStrategy<Value> {
         4 => one_of(vec![json!({"var": "tags"}), json!({"var": "scores"}), json!(["de", "a"]), json!([1, "1"]), json!([])]),
         1 => inner.clone(),
     ];
-    let folding = ["equals", "starts_with", "ends_with", "contains"].map(|name| format!("{name}_ignore_case")).to_vec();
+    let folding =
+        ["equals", "starts_with", "ends_with", "contains"].map(|name| format!("{name}_ignore_case")).to_vec();
     let overlap = prop::sample::select(vec!["any_of", "all_of", "none_of"]);
     let order = prop::sample::select(vec!["before", "after"]);
     prop_oneof![
@@ -190,9 +250,12 @@ pub(crate) fn targeting(ours: bool) -> BoxedStrategy<Value> {
 }
 
 /// A context; each attribute may be of the right kind, of a wrong one, null or missing.
-pub(crate) fn context(unit: impl Strategy<Value = Option<Value>> + 'static) -> BoxedStrategy<Map<String, Value>> {
+pub(crate) fn context(
+    unit: impl Strategy<Value = Option<Value>> + 'static,
+) -> BoxedStrategy<Map<String, Value>> {
     let attribute = |values: Vec<Value>| {
-        let wrong = one_of(vec![json!(null), json!(7), json!("wrong"), json!([1]), json!({"a": 1}), json!(true)]);
+        let wrong =
+            one_of(vec![json!(null), json!(7), json!("wrong"), json!([1]), json!({"a": 1}), json!(true)]);
         prop_oneof![7 => one_of(values).prop_map(Some), 1 => wrong.prop_map(Some), 2 => Just(None)]
     };
     let first = (
@@ -203,21 +266,50 @@ pub(crate) fn context(unit: impl Strategy<Value = Option<Value>> + 'static) -> B
         attribute(vec![json!([1, 2.5, 3]), json!([-1]), json!([null, "2", true])]),
         attribute(vec![json!("1.2.3"), json!("v1.2"), json!("1.2.3-beta.10"), json!("2"), json!(1.2)]),
         attribute(vec![json!("a@acme.example"), json!("ab@b.example"), json!("STRASSE"), json!("straße")]),
-        attribute(vec![json!("10.1.2.3"), json!("192.168.7.7"), json!("2001:db8::5"), json!("::ffff:10.9.9.9"), json!("1.2.3")]),
+        attribute(vec![
+            json!("10.1.2.3"),
+            json!("192.168.7.7"),
+            json!("2001:db8::5"),
+            json!("::ffff:10.9.9.9"),
+            json!("1.2.3"),
+        ]),
     );
     let second = (
-        attribute(vec![json!("2027-01-15T08:00:00Z"), json!(1_800_000_000), json!("2027-01-15T09:00:00+02:00"), json!(1.8e9)]),
+        attribute(vec![
+            json!("2027-01-15T08:00:00Z"),
+            json!(1_800_000_000),
+            json!("2027-01-15T09:00:00+02:00"),
+            json!(1.8e9),
+        ]),
         attribute(vec![json!({"tier": "gold", "n": 3}), json!({"tier": "free"}), json!({"n": 2})]),
         attribute(vec![json!([{"n": 1, "tier": "gold"}, {"n": 5}]), json!([{"tier": "a"}, 3, [2, 1]])]),
-        attribute(vec![json!(["trial"]), json!("trial"), json!({"trial": true}), json!({"trial": 1}), json!(["other"])]),
+        attribute(vec![
+            json!(["trial"]),
+            json!("trial"),
+            json!({"trial": true}),
+            json!({"trial": 1}),
+            json!(["other"]),
+        ]),
         attribute(vec![json!("docs"), json!("mail")]),
         unit,
     );
     (first, second)
         .prop_map(|((a, b, c, d, e, f, g, h), (i, j, k, l, m, unit))| {
             let names = [
-                "country", "age", "beta", "tags", "scores", "version", "email", "ip", "at", "user", "people", "consent",
-                "dataDomain", "targetingKey",
+                "country",
+                "age",
+                "beta",
+                "tags",
+                "scores",
+                "version",
+                "email",
+                "ip",
+                "at",
+                "user",
+                "people",
+                "consent",
+                "dataDomain",
+                "targetingKey",
             ];
             let values = [a, b, c, d, e, f, g, h, i, j, k, l, m, unit];
             names.iter().zip(values).filter_map(|(name, value)| Some(((*name).to_owned(), value?))).collect()
