@@ -7,7 +7,7 @@ use host_tests::reference::Pulse;
 use serde_json::Value;
 
 /// Whether definitions have everything, or only what the first engine acted on.
-pub(crate) const FULL: bool = false;
+pub(crate) const FULL: bool = true;
 
 /// A compiled definition.
 pub(crate) struct Native(Vec<u8>);
