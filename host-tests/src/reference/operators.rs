@@ -134,7 +134,10 @@ fn ours(operator: &str, a: &Value, b: &Value, c: &Value) -> Option<bool> {
         "matches" => regex::Regex::new(b.as_str()?).ok()?.is_match(a.as_str()?),
         "before" => time(a)? < time(b)?,
         "after" => time(a)? > time(b)?,
-        "between" => b.as_f64()? <= a.as_f64()? && a.as_f64()? <= c.as_f64()?,
+        "between" => {
+            let (number, low, high) = (a.as_f64()?, b.as_f64()?, c.as_f64()?);
+            low <= number && number <= high
+        }
         "in_network" => {
             let address: IpAddr = a.as_str()?.parse().ok()?;
             super::rules::arguments(b)
