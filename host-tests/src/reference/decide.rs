@@ -243,6 +243,7 @@ impl<'a> Deciding<'a> {
         };
         let fits = number.parse() == Ok(version)
             && ["t", "c", "n"].contains(arm)
+            && cohort.is_some() == (*arm != "n")
             && self.flag["variants"].get(*variant).is_some();
         fits.then_some(Memory { token, arm, cohort, variant })
     }

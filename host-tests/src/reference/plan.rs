@@ -81,8 +81,13 @@ impl<'a> Plan<'a> {
             return None;
         }
         let pauses = self.pauses();
-        let effective =
-            |at: u64| pauses.iter().find(|(from, to)| (*from..*to).contains(&at)).map_or(at, |(_, to)| *to);
+        // A pause may begin where another ends.
+        let effective = |mut at: u64| {
+            while let Some((_, to)) = pauses.iter().find(|(from, to)| (*from..*to).contains(&at)) {
+                at = *to;
+            }
+            at
+        };
         let steps: Vec<(u64, usize)> = self.rollout["schedule"]
             .as_array()
             .map_or(&[] as &[Value], Vec::as_slice)

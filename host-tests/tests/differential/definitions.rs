@@ -67,8 +67,8 @@ pub(crate) fn plan(full: bool) -> BoxedStrategy<Value> {
         ),
     );
     let moving = (
-        prop::option::weighted(0.2, time()),
-        prop::option::weighted(0.2, time()),
+        prop::option::weighted(0.2, seconds()),
+        prop::option::weighted(0.2, seconds()),
         vec((seconds(), any::<prop::sample::Index>(), 0u8..3), 0..4),
         vec(seconds(), 0..5),
         prop::option::weighted(0.3, (1u32..2_000, 1u64..9_000)),
@@ -114,22 +114,16 @@ pub(crate) fn plan(full: bool) -> BoxedStrategy<Value> {
         .boxed()
 }
 
-type Moving = (
-    Option<Value>,
-    Option<Value>,
-    Vec<(u64, prop::sample::Index, u8)>,
-    Vec<u64>,
-    Option<(u32, u64)>,
-    bool,
-    bool,
-);
+type Moving =
+    (Option<u64>, Option<u64>, Vec<(u64, prop::sample::Index, u8)>, Vec<u64>, Option<(u32, u64)>, bool, bool);
 
 /// When it opens, ends, steps, rests; the window; paused intake (which its flag must be sticky for).
 fn time_members(rollout: &mut Value, stages: &[Value], moving: Moving) {
     let (not_before, until, mut steps, mut rests, window, paused, scheduled) = moving;
+    let until = until.filter(|until| not_before.is_none_or(|begin| begin < *until));
     for (name, time) in [("notBefore", not_before), ("until", until)] {
         if let Some(time) = time {
-            rollout[name] = time;
+            rollout[name] = written(time, (time % 3) as u8);
         }
     }
     steps.sort_unstable_by_key(|(at, _, _)| *at);
@@ -175,7 +169,7 @@ fn flag(full: bool) -> impl Strategy<Value = Value> {
     );
     let parts = (
         prop::option::weighted(0.3, prop::sample::select(vec![json!(true), json!(2)])),
-        prop::option::weighted(0.3, vec(0usize..40, 1..4)),
+        prop::option::weighted(0.3, prop::collection::btree_set(0usize..40, 1..4)),
         vec(
             (any::<prop::sample::Index>(), prop::sample::select(vec![json!("on"), json!(["off", "extra"])])),
             0..3,
@@ -212,7 +206,8 @@ fn flag(full: bool) -> impl Strategy<Value = Value> {
     })
 }
 
-type Parts = (Option<Value>, Option<Vec<usize>>, Vec<(prop::sample::Index, Value)>, bool);
+type Parts =
+    (Option<Value>, Option<std::collections::BTreeSet<usize>>, Vec<(prop::sample::Index, Value)>, bool);
 
 fn more_of_a_flag(flag: &mut Value, (sticky, overridden, prerequisites, metadata): Parts) {
     let paused = flag["rollout"]["intake"] == "paused";

@@ -10,7 +10,11 @@ use serde_json::Value;
 pub(crate) const FULL: bool = true;
 
 /// A compiled definition.
-pub(crate) struct Native(Vec<u8>);
+pub(crate) struct Native {
+    bytes: Vec<u8>,
+    /// What compile said of it.
+    pub(crate) said: String,
+}
 
 impl Native {
     /// Compiles leniently, so that a bad rule takes down its flag only.
@@ -19,12 +23,13 @@ impl Native {
         let options = Options { environment: "test".into(), ..Options::default() };
         let outcome = compile(&source, &options);
         let said = outcome.diagnostics.render(&source, false);
-        Native(encode(&outcome.draft.unwrap_or_else(|| panic!("{said}"))).unwrap())
+        let bytes = encode(&outcome.draft.unwrap_or_else(|| panic!("{said}"))).unwrap();
+        Native { bytes, said }
     }
 
     /// The decision's text.
     pub(crate) fn text(&self, context: &Value, pulse: Option<&Pulse>, key: &str, now: u64) -> String {
-        let snapshot = Snapshot::load(&self.0).unwrap();
+        let snapshot = Snapshot::load(&self.bytes).unwrap();
         let context = Context::from_json(&snapshot, &context.to_string()).unwrap();
         let control = control(&snapshot, pulse);
         decision_json(&snapshot, &decide_key(&snapshot, &control, &context, key, now), key)

@@ -8,11 +8,15 @@ mod definitions;
 mod engine;
 mod rules;
 
+use std::collections::BTreeSet;
+
 use definitions::{FLAGS, NOW, definition, seconds};
 use engine::{FULL, Native};
 use host_tests::reference::{Pulse, World, decide, floating};
 use proptest::collection::{btree_map, vec};
 use proptest::prelude::*;
+use proptest::strategy::ValueTree;
+use proptest::test_runner::TestRunner;
 use serde_json::{Map, Value, json};
 
 /// Cases of one property: `PROPTEST_CASES`, or as many as everyday runs have time for.
@@ -71,6 +75,60 @@ fn pulse() -> impl Strategy<Value = Pulse> {
     })
 }
 
+/// The generators reach every way of deciding; otherwise what follows would prove little.
+#[test]
+fn every_way_of_deciding_is_met() {
+    let mut runner = TestRunner::deterministic();
+    let strategy = (definition(FULL), vec((context(), prop::option::weighted(0.8, pulse()), seconds()), 40));
+    let mut met = BTreeSet::new();
+    for _ in 0..400 {
+        let (definition, questions) = strategy.new_tree(&mut runner).unwrap().current();
+        for (context, pulse, now) in &questions {
+            for key in FLAGS {
+                let world = World { definition: &definition, context, pulse: pulse.as_ref(), now: *now };
+                let answer = decide(world, key);
+                met.insert(
+                    [Some(answer.reason), answer.error, answer.detail, answer.arm]
+                        .map(Option::unwrap_or_default),
+                );
+            }
+        }
+    }
+    let expected = [
+        ["ERROR", "FLAG_NOT_FOUND", "", ""],
+        ["ERROR", "PARSE_ERROR", "", ""],
+        ["ERROR", "GENERAL", "", ""],
+        ["ERROR", "GENERAL", "closed", ""],
+        ["ERROR", "GENERAL", "paused", ""],
+        ["DISABLED", "", "", ""],
+        ["DEFAULT", "", "halt", ""],
+        ["STALE", "", "expired", ""],
+        ["DEFAULT", "", "consent", ""],
+        ["DEFAULT", "", "data-domain", ""],
+        ["DEFAULT", "", "ended", ""],
+        ["DEFAULT", "", "prerequisite", ""],
+        ["DEFAULT", "", "holdout", ""],
+        ["DEFAULT", "", "layer", ""],
+        ["TARGETING_MATCH", "", "override", ""],
+        ["SPLIT", "", "remembered", "treatment"],
+        ["SPLIT", "", "remembered", "control"],
+        ["TARGETING_MATCH", "", "remembered", ""],
+        ["TARGETING_MATCH", "", "stage", "treatment"],
+        ["SPLIT", "", "stage", "treatment"],
+        ["SPLIT", "", "control", "control"],
+        ["TARGETING_MATCH", "", "", ""],
+        ["TARGETING_MATCH", "", "closed", ""],
+        ["TARGETING_MATCH", "", "paused", ""],
+        ["DEFAULT", "", "", ""],
+        ["DEFAULT", "", "closed", ""],
+        ["STATIC", "", "", ""],
+        ["STATIC", "", "closed", ""],
+        ["STATIC", "", "paused", ""],
+    ];
+    let missed: Vec<_> = expected.iter().filter(|way| !met.contains(*way)).collect();
+    assert!(missed.is_empty(), "never met: {missed:?}");
+}
+
 proptest! {
     #![proptest_config(config(300))]
 
@@ -93,8 +151,8 @@ proptest! {
                         let found = floating(&serde_json::from_str(&text).unwrap());
                         prop_assert_eq!(
                             &found, &expected,
-                            "flag `{}` for {} at {} under {:?}\nengine:    {}\nreference: {}\n{}",
-                            key, context, now, pulse, found, expected, definition
+                            "flag `{}` for {} at {} under {:?}\nengine:    {}\nreference: {}\n{}\nSAID {}",
+                            key, context, now, pulse, found, expected, definition, native.said
                         );
                     }
                 }
