@@ -122,13 +122,13 @@ impl<'a, T: Trace> Machine<'a, T> {
         if let Some(plan) = &plan {
             let open = schedule::open(plan, control.open(index), now);
             stage = open.map(|open| open.stage);
-            if let Some(open) = open
-                && let Some(decision) = self.placed(&flag, plan, open, memory)?
-            {
-                return Ok(decision);
+            fallback = Detail::Closed;
+            if let Some(open) = open {
+                match self.placed(&flag, plan, open, memory)? {
+                    Ok(decision) => return Ok(decision),
+                    Err(closed) => fallback = closed,
+                }
             }
-            let paused = open.is_some() && plan.intake_paused();
-            fallback = if paused { Detail::Paused } else { Detail::Closed };
             if T::ON && open.is_none() {
                 self.trace.check("stage", false);
                 self.tell_stages(plan, None);
@@ -267,14 +267,15 @@ impl<'a, T: Trace> Machine<'a, T> {
         memory::recall(&self.state.scene, flag, flag.parts()?.sticky()?)
     }
 
-    /// The unit's place in the open stage, or the one that it brings as remembered.
+    /// The unit's place in the open stage, or the one that it brings as remembered; else whether only paused intake keeps it
+    /// out.
     fn placed(
         &mut self,
         flag: &Flag<'a>,
         plan: &Plan<'a>,
         open: Open,
         memory: Option<Memory>,
-    ) -> Result<Option<Decision>, Fault> {
+    ) -> Result<Result<Decision, Detail>, Fault> {
         let scene = self.state.scene;
         let unit = scene.context.unit(plan.unit()).map(|unit| position(unit, plan.salt()));
         // A unit without a key is in no share, and on no list either: there is nothing to hold an outcome against.
@@ -311,9 +312,9 @@ impl<'a, T: Trace> Machine<'a, T> {
             (None, Some(Memory { arm, cohort: Some(cohort), .. })) => {
                 (Place { arm, cohort, probability: 0, listed: false }, Detail::Remembered, Reason::Split)
             }
-            _ => return Ok(None),
+            _ => return Ok(Err(if place.is_some() { Detail::Paused } else { Detail::Closed })),
         };
-        Ok(Some(Decision {
+        Ok(Ok(Decision {
             arm: place.arm,
             stage: Some(open.stage),
             cohort: Some(place.cohort),

@@ -130,6 +130,7 @@ impl<'a> Built<'a> {
         match item {
             _ if depth == 0 => f64::NAN,
             Item::Null => 0.0,
+            Item::Bool(_) if depth < MAX_NESTING => f64::NAN, // in a list it is the text of it that is read
             Item::Bool(value) => f64::from(u8::from(value)),
             Item::Text(_) | Item::Made(..) => parse_number(self.str(item).unwrap_or_default()),
             Item::List(_) | Item::Gathered(..) => match self.count(item) {
@@ -147,7 +148,9 @@ impl<'a> Built<'a> {
         match (a, b) {
             (Item::Null, Item::Null) => true,
             (Item::Null, _) | (_, Item::Null) => false,
-            (Item::Object(_), _) | (_, Item::Object(_)) => false,
+            (Item::Object(_), other) | (other, Item::Object(_)) => {
+                self.text(other) == Some(b"[object Object]")
+            }
             _ => match (self.text(a), self.text(b)) {
                 (Some(a), Some(b)) => a == b,
                 _ => match (self.count(a), self.count(b)) {
@@ -193,15 +196,30 @@ impl<'a> Built<'a> {
         }
     }
 
-    /// JavaScript's order of two values; none when there is none (so every comparison is false).
+    /// JavaScript's order of two values; none when there is none (so every comparison is false). Lists and objects are
+    /// ordered by their text, which with a number or boolean is read as a number.
     pub(crate) fn order(&self, a: Item<'a>, b: Item<'a>) -> Option<Ordering> {
         match (a, b) {
             (Item::Integer(a), Item::Integer(b)) => Some(a.cmp(&b)),
             _ => match (self.text(a), self.text(b)) {
                 (Some(a), Some(b)) => Some(a.cmp(b)),
-                _ => self.to_number(a).partial_cmp(&self.to_number(b)),
+                (a_text, b_text) => {
+                    let composed =
+                        |item: Item<'a>| self.count(item).is_some() || matches!(item, Item::Object(_));
+                    if (a_text.is_some() || composed(a)) && (b_text.is_some() || composed(b)) {
+                        return Some(self.written(a).cmp(&self.written(b)));
+                    }
+                    self.to_number(a).partial_cmp(&self.to_number(b))
+                }
             },
         }
+    }
+
+    /// The text of a value, as [`Built::write`] writes it.
+    pub(crate) fn written(&self, item: Item<'a>) -> String {
+        let mut text = String::new();
+        self.write(item, &mut text);
+        text
     }
 
     /// Writes a value as JavaScript's `String(value)` would, null as nothing (as `Array.join` does).
