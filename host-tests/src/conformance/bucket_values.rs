@@ -31,9 +31,7 @@ fn check(system: &str, row: &Value) -> Result<(), String> {
             let buckets = row["buckets"].as_u64().unwrap_or_default();
             (peers::confidence(text("salt")?, text("unit")?, buckets), row["bucket"].as_u64())
         }
-        "statsig" => {
-            (peers::statsig(text("input")?), u64::from_str_radix(text("u64_hex")?, 16).ok())
-        }
+        "statsig" => (peers::statsig(text("input")?), u64::from_str_radix(text("u64_hex")?, 16).ok()),
         // The data has the unit and the experiment in one text already.
         "optimizely" => (peers::optimizely(text("input")?, "").into(), row["bucket_10000"].as_u64()),
         other => return Err(format!("no function for {other}")),
