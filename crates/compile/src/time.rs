@@ -4,7 +4,8 @@
 pub(crate) const LAST: i64 = 253_402_300_799;
 
 /// The unix seconds of an RFC 3339 text such as `2026-12-01T09:00:00Z` or `2026-12-01T10:00:00.5+01:00`; fractions
-/// of a second are cut off, a leap second counts as the second after it.
+/// of a second are cut off, a leap second counts as the second after it. A space may stand for the `T` (section 5.6).
+/// The engine reads times that come with a context in the same way.
 pub(crate) fn unix_seconds(text: &str) -> Option<i64> {
     let bytes = text.as_bytes();
     let number = |from: usize, length: usize| {
@@ -14,7 +15,7 @@ pub(crate) fn unix_seconds(text: &str) -> Option<i64> {
         digits.iter().try_fold(0, value)
     };
     let is = |at: usize, wanted: &[u8]| bytes.get(at).is_some_and(|byte| wanted.contains(byte));
-    let separated = is(4, b"-") && is(7, b"-") && is(10, b"Tt") && is(13, b":") && is(16, b":");
+    let separated = is(4, b"-") && is(7, b"-") && is(10, b"Tt ") && is(13, b":") && is(16, b":");
     let (year, month, day) = (number(0, 4)?, number(5, 2)?, number(8, 2)?);
     let (hour, minute, second) = (number(11, 2)?, number(14, 2)?, number(17, 2)?);
     let days = days_of(year, month)?;
@@ -88,7 +89,8 @@ mod tests {
             ("2026-13-01T00:00:00Z", None),
             ("2026-12-01T24:00:00Z", None),
             ("2026-12-01T09:00:00", None),
-            ("2026-12-01 09:00:00Z", None),
+            ("2026-12-01 09:00:00Z", Some(1_796_115_600)),
+            ("2026-12-01_09:00:00Z", None),
             ("2026-12-01T09:00:00.Z", None),
             ("2026-12-01T09:00:00+1:00", None),
             ("2026-12-01T09:00:00+24:00", None),
