@@ -42,7 +42,7 @@ for (const [engine, larger] of [ours, theirs]) {
     const next = schedule(contexts.length, 100);
     add("one-flag", () => { const [context, flag] = next(); return engine.byIndex(prepared[context], flag); });
   }
-  add("one-flag-of-5000", keyed(larger, contexts.map(larger.prepare)));
+  add("one-flag-by-key-of-5000", keyed(larger, contexts.map(larger.prepare)));
   const shot = schedule(contexts.length, 100);
   const once = engine.oneShot ?? engine.byKey;
   add("one-shot", () => { const [, flag] = shot(); return once(contexts[shot.fresh()], engine.keys[flag]); });

@@ -24,9 +24,11 @@ pub(crate) struct Flagstone {
     larger: Snapshot<'static>,
     larger_control: Control,
     contexts: Vec<Context>,
+    larger_contexts: Vec<Context>,
     packed: Vec<Vec<u8>>,
     texts: Vec<String>,
     keys: Vec<String>,
+    keys_5000: Vec<String>,
     trust: TrustRoot,
     sealed_5000: Vec<u8>,
     payload_5000: &'static [u8],
@@ -41,7 +43,6 @@ impl Flagstone {
         let world = World::new(ISSUED)?;
         let snapshot = loaded(payload.leak())?;
         let packed: Vec<Vec<u8>> = workload.contexts.iter().map(packed).collect();
-        let context = |packed: &Vec<u8>| Context::from_packed(&snapshot, packed.clone());
         let larger = loaded(payload_5000)?;
         let ((bytes, control), counted) = count(|| {
             let bytes = payload_5000.to_vec();
@@ -53,9 +54,11 @@ impl Flagstone {
         let this = Flagstone {
             control: Control::closed(&snapshot),
             larger_control: Control::closed(&larger),
-            contexts: packed.iter().map(context).collect::<Result<_, _>>()?,
+            contexts: contexts(&snapshot, &packed)?,
+            larger_contexts: contexts(&larger, &packed)?,
             texts: workload.contexts.iter().map(ToString::to_string).collect(),
-            keys: snapshot.flags().map(|flag| flag.key().to_owned()).collect(),
+            keys: keys(&snapshot),
+            keys_5000: keys(&larger),
             trust: world.pinned()?,
             sealed_5000: world.seal(payload_5000, 1)?,
             snapshot,
@@ -84,7 +87,7 @@ impl Flagstone {
 
     /// All cases of the table.
     pub(crate) fn cases<'a>(&'a self, cases: &mut Vec<Case<'a>>) {
-        let Flagstone { snapshot, control, contexts, .. } = self;
+        let Flagstone { snapshot, control, contexts, larger_contexts, .. } = self;
         let count = contexts.len();
         let mut next = Schedule::new(count, 100);
         cases.push(each("one-flag", move || {
@@ -101,7 +104,13 @@ impl Flagstone {
         let mut next = Schedule::new(count, 5_000);
         cases.push(each("one-flag-of-5000", move || {
             let (context, flag) = next.step();
-            take(larger, decide(larger, larger_control, &contexts[context], flag as u32, NOW));
+            take(larger, decide(larger, larger_control, &larger_contexts[context], flag as u32, NOW));
+        }));
+        let mut next = Schedule::new(count, 5_000);
+        cases.push(each("one-flag-by-key-of-5000", move || {
+            let (context, flag) = next.step();
+            let key = black_box(self.keys_5000[flag].as_str());
+            take(larger, decide_key(larger, larger_control, &larger_contexts[context], key, NOW));
         }));
         let mut next = Schedule::new(count, 100);
         cases.push(each("one-shot-packed", move || {
@@ -169,6 +178,14 @@ fn take(snapshot: &Snapshot<'_>, decision: Decision) {
     let flag = snapshot.flag(decision.flag);
     black_box(flag.zip(decision.variant).and_then(|(flag, variant)| flag.variant(variant)));
     black_box(decision);
+}
+
+fn keys(snapshot: &Snapshot<'_>) -> Vec<String> {
+    snapshot.flags().map(|flag| flag.key().to_owned()).collect()
+}
+
+fn contexts(snapshot: &Snapshot<'_>, packed: &[Vec<u8>]) -> Result<Vec<Context>> {
+    Ok(packed.iter().map(|bytes| Context::from_packed(snapshot, bytes.clone())).collect::<Result<_, _>>()?)
 }
 
 fn loaded(payload: &'static [u8]) -> Result<Snapshot<'static>> {

@@ -21,7 +21,7 @@ pub(crate) struct Datalogic {
 impl Peer for Datalogic {
     const CRATE: &'static str = "datalogic-rs";
     const FLAGD: bool = true;
-    const ONE_FLAG: &'static str = "one-flag";
+    const BY_KEY: bool = false;
     type Prepared = ParsedData;
 
     /// The bucketing key is spelt out, which gives flagd's own and lets one context serve all flags.

@@ -23,8 +23,8 @@ pub(crate) trait Peer: Sized {
     const CRATE: &'static str;
     /// Whether it buckets as flagd does.
     const FLAGD: bool = false;
-    /// Whether flags are asked for by key or by position.
-    const ONE_FLAG: &'static str = "one-flag-by-key";
+    /// Whether it is asked by key, else by position.
+    const BY_KEY: bool = true;
     /// A context, prepared as far as the engine allows.
     type Prepared;
 
@@ -82,9 +82,12 @@ fn attempt<P: Peer>(workload: &Workload, name: &str) -> Result<(Loaded<P>, u64)>
 impl<P: Peer> Loaded<P> {
     /// One flag, all flags, one of 5,000, and loading 5,000.
     pub(crate) fn cases<'a>(&'a self, cases: &mut Vec<Case<'a>>) {
-        for (task, flags, engine) in
-            [(P::ONE_FLAG, 100, &self.engine), ("one-flag-of-5000", 5_000, &self.larger)]
-        {
+        let (small, large) = if P::BY_KEY {
+            ("one-flag-by-key", "one-flag-by-key-of-5000")
+        } else {
+            ("one-flag", "one-flag-of-5000")
+        };
+        for (task, flags, engine) in [(small, 100, &self.engine), (large, 5_000, &self.larger)] {
             let mut schedule = Schedule::new(self.contexts.len(), flags);
             cases.push(Case::new(&self.name, task, move |calls| {
                 let mut engine = engine.borrow_mut();
