@@ -9,8 +9,13 @@ use flagstone_measure::{Case, Row};
 use wasmtime::component::Component;
 use wasmtime::{Config, Engine, InstanceAllocationStrategy, Module, PoolingAllocationConfig, Store};
 
+use crate::component::bindings::FlagsPre;
+
 /// Instances alive at once when their memory is weighed.
 const ALIVE: u32 = 500;
+
+/// The first call of an instance that is weighed: one that does nothing.
+const DROP_CONTEXT: &str = "flagstone:flags/evaluator@0.1.0#drop-context";
 
 /// wasmtime's error as ours.
 pub(crate) fn plain(error: wasmtime::Error) -> anyhow::Error {
@@ -60,7 +65,7 @@ pub(crate) fn cases(core: &Path, component: &Path, cases: &mut Vec<Case<'_>>) ->
     Ok(())
 }
 
-/// Private dirty memory of an instance from the pool, before its snapshot.
+/// Private dirty memory of an instance from the pool after its first call, before its snapshot.
 pub(crate) fn memory(core: &Path, component: &Path) -> Result<Vec<Row>> {
     if !Path::new("/proc/self/smaps_rollup").exists() {
         eprintln!("bench: dirty memory is read from /proc/self/smaps_rollup, which is not here");
@@ -71,14 +76,18 @@ pub(crate) fn memory(core: &Path, component: &Path) -> Result<Vec<Row>> {
     let ready = wasmtime::Linker::<()>::new(&engine).instantiate_pre(&module).map_err(plain)?;
     let by_core = weigh(|| {
         let mut store = Store::new(&engine, ());
-        ready.instantiate(&mut store).map_err(plain)?;
+        let instance = ready.instantiate(&mut store).map_err(plain)?;
+        let call = instance.get_typed_func::<i32, ()>(&mut store, DROP_CONTEXT).map_err(plain)?;
+        call.call(&mut store, 0).map_err(plain)?;
         Ok(store)
     })?;
     let loaded = Component::from_file(&engine, component).map_err(plain)?;
-    let ready = wasmtime::component::Linker::<()>::new(&engine).instantiate_pre(&loaded).map_err(plain)?;
+    let linked = wasmtime::component::Linker::<()>::new(&engine).instantiate_pre(&loaded).map_err(plain)?;
+    let ready = FlagsPre::new(linked).map_err(plain)?;
     let by_component = weigh(|| {
         let mut store = Store::new(&engine, ());
-        ready.instantiate(&mut store).map_err(plain)?;
+        let flags = ready.instantiate(&mut store).map_err(plain)?;
+        flags.flagstone_flags_evaluator().call_drop_context(&mut store, 0).map_err(plain)?;
         Ok(store)
     })?;
     Ok(vec![
