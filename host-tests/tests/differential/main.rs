@@ -42,10 +42,19 @@ fn unit() -> impl Strategy<Value = Option<Value>> {
 
 /// A context that may remember something of each flag, right or wrong.
 fn context() -> impl Strategy<Value = Value> {
-    let cohort = prop_oneof![4 => (0u8..6).prop_map(|cohort| cohort.to_string()), 2 => Just("-".to_owned()), 1 => Just("x".into())];
-    let token = (1u8..4, prop::sample::select(vec!["t", "c", "n", "n", "z"]), cohort);
-    let token = (token, prop::sample::select(vec!["on", "on", "off", "off", "extra", "gone", "a:b"]))
-        .prop_map(|((version, arm, cohort), variant)| json!(format!("{version}:{arm}:{cohort}:{variant}")));
+    let cohort = prop_oneof![6 => (0u8..6).prop_map(|cohort| cohort.to_string()), 1 => Just("-".to_owned()), 1 => Just("x".into())];
+    let fitting = prop::sample::select(vec![("t", "on"), ("c", "off"), ("n", "extra"), ("n", "on")]);
+    let any = (
+        prop::sample::select(vec!["t", "c", "n", "z"]),
+        prop::sample::select(vec!["on", "off", "gone", "a:b"]),
+    );
+    let version = prop_oneof![5 => Just(1u8), 1 => 2u8..4];
+    let token = (version, prop_oneof![4 => fitting, 1 => any], cohort).prop_map(
+        |(version, (arm, variant), cohort)| {
+            let cohort = if arm == "n" { "-" } else { &cohort };
+            json!(format!("{version}:{arm}:{cohort}:{variant}"))
+        },
+    );
     let token = prop_oneof![8 => token, 1 => Just(json!(7)), 1 => Just(json!(""))];
     let remembered = prop_oneof![
         1 => Just(None),
