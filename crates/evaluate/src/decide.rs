@@ -63,7 +63,7 @@ pub(crate) fn traced<T: Trace>(
         trace.check("flag-exists", false);
         return (Decision::failed(NO_FLAG, ErrorCode::FlagNotFound), trace);
     };
-    let scene = Scene { snapshot, context, flag_key: flag.key(), now };
+    let scene = Scene { snapshot, context, flag_key: flag.key_bytes(), now };
     let mut machine = Machine { state: State::new(scene), trace };
     machine.trace.check("flag-exists", true);
     let decision = machine.decide(control, flag);
@@ -234,7 +234,7 @@ impl<'a, T: Trace> Machine<'a, T> {
                 (Some(decision), _) => decision,
                 (None, Some(other)) => {
                     self.trace.nested(true);
-                    self.state.scene.flag_key = other.key();
+                    self.state.scene.flag_key = other.key_bytes();
                     let decision = self.decide(control, other);
                     self.state.scene.flag_key = key;
                     self.trace.nested(false);

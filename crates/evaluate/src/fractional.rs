@@ -108,13 +108,13 @@ fn default_hash(scene: &Scene<'_>, version: u8) -> Option<u32> {
     if version == 3 {
         let mut bytes = Vec::with_capacity(scene.flag_key.len() + key.len() + 16);
         head(4, 2, &mut bytes);
-        for text in [scene.flag_key.as_bytes(), key] {
+        for text in [scene.flag_key, key] {
             head(3, text.len() as u64, &mut bytes);
             bytes.extend_from_slice(text);
         }
         hash.write(&bytes);
     } else {
-        hash.write(scene.flag_key.as_bytes());
+        hash.write(scene.flag_key);
         hash.write(key);
     }
     Some(hash.finish())
