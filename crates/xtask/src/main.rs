@@ -8,6 +8,7 @@ mod artefacts;
 mod bind;
 mod browser;
 mod check;
+mod fuzz;
 mod pass;
 mod places;
 mod run;
@@ -74,6 +75,20 @@ enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<OsString>,
     },
+    /// Fuzzes the engine: sealed files, snapshots, decisions, contexts, definitions (docs/fuzzing.md).
+    #[command(
+        after_help = "Examples:\n  cargo xtask fuzz\n  cargo xtask fuzz load evaluate --seconds 600 --json | tail -1"
+    )]
+    Fuzz {
+        /// open, load, evaluate, context, compile; all when none is named.
+        targets: Vec<String>,
+        /// How long each target runs.
+        #[arg(long, default_value_t = 30)]
+        seconds: u32,
+        /// End with one line holding one JSON object.
+        #[arg(long)]
+        json: bool,
+    },
     /// The wasm-bindgen step of `build --browser`; needs the feature `browser`.
     #[command(hide = true)]
     Bind {
@@ -92,6 +107,7 @@ fn main() -> ExitCode {
         Command::Test { only } => check::everything(&places, &only),
         Command::Demo { arguments } => pass::demo(&places, &arguments),
         Command::Conformance { arguments } => pass::conformance(&places, &arguments),
+        Command::Fuzz { targets, seconds, json } => fuzz::run(&places, &targets, seconds, json),
         Command::Bind { input, output } => bind_step(&input, &output).map(|()| ExitCode::SUCCESS),
     };
     result.unwrap_or_else(|error| {

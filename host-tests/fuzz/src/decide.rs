@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use flagstone_evaluate::{Context, Control, OpenStage, decide, decide_key, decision_json, explain_json};
 use flagstone_snapshot::Snapshot;
 
-use crate::fixture;
+use super::fixture;
 
 /// Reads everything that rules can read, by every operator.
 const DEFINITION: &str = include_str!("context.json");

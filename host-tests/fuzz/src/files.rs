@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use flagstone_seal::{Mark, OpenPolicy, PulsePolicy, PulseStage, TrustRoot, open as open_file, open_pulse};
 
-use crate::fixture::{AUDIENCE, ENVIRONMENT, ISSUED, World};
+use super::fixture::{AUDIENCE, ENVIRONMENT, ISSUED, World};
 
 struct Good {
     world: World,
