@@ -41,7 +41,11 @@ pub fn context(data: &[u8]) {
 
 fn all(snapshot: &Snapshot<'_>, context: &Context, now: u64, how: u8) {
     let keys: Vec<String> = snapshot.flags().map(|flag| flag.key().to_owned()).collect();
-    let stages = keys.iter().map(|flag| OpenStage { flag, stage: how & 31, since: now.saturating_sub(u64::from(how)) });
+    let stages = keys.iter().map(|flag| OpenStage {
+        flag,
+        stage: how & 31,
+        since: now.saturating_sub(u64::from(how)),
+    });
     let halts = keys.iter().skip(1).step_by(2).map(String::as_str).filter(|_| how & 32 != 0);
     let control = match how & 64 {
         0 => Control::new(snapshot, now.saturating_add(1), stages, halts),

@@ -72,7 +72,8 @@ fn file(bytes: &[u8]) {
 }
 
 fn pulse(bytes: &[u8]) {
-    let policy = PulsePolicy { audience: AUDIENCE, environment: ENVIRONMENT, now: ISSUED + 10, last_number: None };
+    let policy =
+        PulsePolicy { audience: AUDIENCE, environment: ENVIRONMENT, now: ISSUED + 10, last_number: None };
     if let Ok(pulse) = open_pulse(bytes, &GOOD.trust, &policy) {
         assert_eq!((pulse.number, pulse.stages.len(), pulse.halts.len()), (9, 1, 1), "a forgery opened");
         assert_eq!((pulse.stages[0].stage, pulse.stages[0].since), (2, ISSUED - 50));

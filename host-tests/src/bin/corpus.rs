@@ -29,7 +29,10 @@ fn main() -> Result<()> {
     let all = fixture::snapshot("context.json", CONTEXT)?;
     corpus.insert(("load", "everything".into()), all.clone());
     corpus.insert(("load", "empty".into()), encode(&Draft::default()).map_err(|error| anyhow!("{error}"))?);
-    corpus.insert(("evaluate", "everything".into()), question(1_800_000_000, 2, &all, &json!({"a": [1, {"n": 2}]})));
+    corpus.insert(
+        ("evaluate", "everything".into()),
+        question(1_800_000_000, 2, &all, &json!({"a": [1, {"n": 2}]})),
+    );
     corpus.insert(("compile", "everything".into()), with(0, CONTEXT.as_bytes()));
     let example = EXAMPLE.split("```yaml\n").nth(1).and_then(|rest| rest.split("```").next());
     corpus.insert(("compile", "example".into()), with(1, example.context("the example is gone")?.as_bytes()));
@@ -58,7 +61,9 @@ fn sealed(corpus: &mut Corpus) -> Result<()> {
     let pulse = world.pulse(9, mark, &stages, &["banner"])?;
     for (what, name, content) in [(0, "file", &file), (1, "pulse", &pulse), (2, "trust", &world.trust)] {
         corpus.insert(("open", name.into()), with(what, content));
-        for (number, change) in [[9, 0, 0, b'x'], [40, 0, 1, b'\n'], [200, 0, 2, 0], [90, 1, 3, 0]].iter().enumerate() {
+        for (number, change) in
+            [[9, 0, 0, b'x'], [40, 0, 1, b'\n'], [200, 0, 2, 0], [90, 1, 3, 0]].iter().enumerate()
+        {
             corpus.insert(("open", format!("{name}-changed-{number}")), with(what + 3, change));
         }
     }
@@ -79,7 +84,10 @@ fn from_vectors(corpus: &mut Corpus, vectors: &Vectors) -> Result<()> {
         // A layer or holdout may name flags that are not here; such a flag is in the whole only.
         let Ok(snapshot) = fixture::snapshot("corpus.json", &text) else { continue };
         corpus.insert(("load", format!("flag-{key}")), snapshot.clone());
-        corpus.insert(("compile", format!("flag-{key}")), with(0, json!({"flags": {key: flag}}).to_string().as_bytes()));
+        corpus.insert(
+            ("compile", format!("flag-{key}")),
+            with(0, json!({"flags": {key: flag}}).to_string().as_bytes()),
+        );
         snapshots.insert(key.as_str(), snapshot);
     }
     for (number, case) in vectors.cases.iter().enumerate() {
