@@ -70,6 +70,14 @@ pub(crate) fn traced<T: Trace>(
     (decision, machine.trace)
 }
 
+/// What a plan says of a unit.
+enum Placed {
+    /// It is in an arm.
+    In(Decision),
+    /// It is not, and why.
+    Out(Detail),
+}
+
 impl<'a, T: Trace> Machine<'a, T> {
     fn decide(&mut self, control: &Control, flag: Flag<'a>) -> Decision {
         let decided = self.decide_flag(control, flag);
@@ -125,8 +133,8 @@ impl<'a, T: Trace> Machine<'a, T> {
             fallback = Detail::Closed;
             if let Some(open) = open {
                 match self.placed(&flag, plan, open, memory)? {
-                    Ok(decision) => return Ok(decision),
-                    Err(closed) => fallback = closed,
+                    Placed::In(decision) => return Ok(decision),
+                    Placed::Out(detail) => fallback = detail,
                 }
             }
             if T::ON && open.is_none() {
@@ -275,7 +283,7 @@ impl<'a, T: Trace> Machine<'a, T> {
         plan: &Plan<'a>,
         open: Open,
         memory: Option<Memory>,
-    ) -> Result<Result<Decision, Detail>, Fault> {
+    ) -> Result<Placed, Fault> {
         let scene = self.state.scene;
         let unit = scene.context.unit(plan.unit()).map(|unit| position(unit, plan.salt()));
         // A unit without a key is in no share, and on no list either: there is nothing to hold an outcome against.
@@ -312,9 +320,9 @@ impl<'a, T: Trace> Machine<'a, T> {
             (None, Some(Memory { arm, cohort: Some(cohort), .. })) => {
                 (Place { arm, cohort, probability: 0, listed: false }, Detail::Remembered, Reason::Split)
             }
-            _ => return Ok(Err(if place.is_some() { Detail::Paused } else { Detail::Closed })),
+            _ => return Ok(Placed::Out(if place.is_some() { Detail::Paused } else { Detail::Closed })),
         };
-        Ok(Ok(Decision {
+        Ok(Placed::In(Decision {
             arm: place.arm,
             stage: Some(open.stage),
             cohort: Some(place.cohort),

@@ -152,7 +152,16 @@ fn cbor<'a>(built: &Built<'a>, item: Item<'a>, out: &mut Vec<u8>, depth: usize) 
                 encoded.extend_from_slice(key);
                 sorted.push((encoded, value));
             }
-            sorted.sort_by(|a, b| a.0.cmp(&b.0));
+            // A handful: a sort of the library's would be more code than all of this.
+            for end in 1..sorted.len() {
+                let place = sorted
+                    .get(..end)
+                    .unwrap_or_default()
+                    .partition_point(|before| sorted.get(end).is_some_and(|member| before.0 <= member.0));
+                if let Some(run) = sorted.get_mut(place..=end) {
+                    run.rotate_right(1);
+                }
+            }
             for (key, value) in sorted {
                 out.extend_from_slice(&key);
                 cbor(built, value, out, depth + 1)?;
