@@ -9,6 +9,7 @@ mod bench;
 mod bind;
 mod browser;
 mod check;
+mod fuzz;
 mod pass;
 mod places;
 mod run;
@@ -80,6 +81,20 @@ enum Command {
         after_help = "Examples:\n  cargo xtask bench\n  cargo xtask bench --only native --quick\n  cargo xtask bench --json | tail -1\n\nIt builds with fat LTO in a workspace of its own: 15 minutes the first time. Fails when a limit of\nhost-tests/bench/budgets.toml is exceeded."
     )]
     Bench(bench::Arguments),
+    /// Fuzzes the engine: sealed files, snapshots, decisions, contexts, definitions (docs/fuzzing.md).
+    #[command(
+        after_help = "Examples:\n  cargo xtask fuzz\n  cargo xtask fuzz load evaluate --seconds 600 --json | tail -1"
+    )]
+    Fuzz {
+        /// open, load, evaluate, context, compile; all when none is named.
+        targets: Vec<String>,
+        /// How long each target runs.
+        #[arg(long, default_value_t = 30)]
+        seconds: u32,
+        /// End with one line holding one JSON object.
+        #[arg(long)]
+        json: bool,
+    },
     /// The wasm-bindgen step of `build --browser`; needs the feature `browser`.
     #[command(hide = true)]
     Bind {
@@ -99,6 +114,7 @@ fn main() -> ExitCode {
         Command::Demo { arguments } => pass::demo(&places, &arguments),
         Command::Conformance { arguments } => pass::conformance(&places, &arguments),
         Command::Bench(arguments) => bench::bench(&places, &arguments),
+        Command::Fuzz { targets, seconds, json } => fuzz::run(&places, &targets, seconds, json),
         Command::Bind { input, output } => bind_step(&input, &output).map(|()| ExitCode::SUCCESS),
     };
     result.unwrap_or_else(|error| {

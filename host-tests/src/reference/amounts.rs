@@ -1,5 +1,7 @@
 //! Shares, durations and times as authors write them.
 
+use std::sync::LazyLock;
+
 use serde_json::Value;
 
 /// The whole.
@@ -46,8 +48,12 @@ pub(super) fn moment(value: &Value) -> Option<u64> {
 
 /// `YYYY-MM-DDThh:mm:ss[.fraction](Z|+hh:mm|-hh:mm)`, the days counted one year and one month at a time.
 fn rfc3339(text: &str) -> Option<i64> {
-    let pattern = r"^(\d{4})-(\d\d)-(\d\d)[Tt](\d\d):(\d\d):(\d\d)(?:\.\d+)?(?:[Zz]|([+-])(\d\d):(\d\d))$";
-    let parts = regex::Regex::new(pattern).ok()?.captures(text)?;
+    static PATTERN: LazyLock<Option<regex::Regex>> = LazyLock::new(|| {
+        let day = r"(\d{4})-(\d\d)-(\d\d)";
+        let time = r"(\d\d):(\d\d):(\d\d)(?:\.\d+)?";
+        regex::Regex::new(&format!(r"^{day}[Tt]{time}(?:[Zz]|([+-])(\d\d):(\d\d))$")).ok()
+    });
+    let parts = PATTERN.as_ref()?.captures(text)?;
     let number = |index: usize| parts.get(index).map_or(Some(0), |part| part.as_str().parse::<i64>().ok());
     let (year, month, day) = (number(1)?, number(2)?, number(3)?);
     let (hour, minute, second) = (number(4)?, number(5)?, number(6)?);

@@ -86,7 +86,9 @@ impl<'a> Deciding<'a> {
                 }
                 _ => None,
             };
-            let same = place.is_some_and(|place| Some(place.arm) == arm && place.cohort == cohort);
+            // Everybody on an allow-list is treated, whatever is remembered.
+            let same =
+                place.is_some_and(|place| place.listed || Some(place.arm) == arm && place.cohort == cohort);
             if arm.is_some() && !same {
                 return Answer {
                     arm,

@@ -1,6 +1,7 @@
 //! JavaScript's rules for values, which are JsonLogic's.
 
 use std::cmp::Ordering;
+use std::sync::LazyLock;
 
 use serde_json::{Value, json};
 
@@ -67,11 +68,10 @@ pub(super) fn parse_float(value: &Value) -> f64 {
         Value::Null => "null".to_owned(),
         other => text(other),
     };
-    let pattern = r"^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?";
-    let pattern = regex::Regex::new(pattern).ok();
-    let found =
-        pattern.and_then(|pattern| pattern.find(text.trim_start()).map(|found| found.as_str().to_owned()));
-    found.and_then(|digits| digits.parse().ok()).unwrap_or(f64::NAN)
+    static PATTERN: LazyLock<Option<regex::Regex>> =
+        LazyLock::new(|| regex::Regex::new(r"^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?").ok());
+    let found = PATTERN.as_ref().and_then(|pattern| pattern.find(text.trim_start()));
+    found.and_then(|digits| digits.as_str().parse().ok()).unwrap_or(f64::NAN)
 }
 
 /// A number as JSON can say it: null for what is not finite.

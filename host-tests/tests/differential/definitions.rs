@@ -168,7 +168,7 @@ fn flag(full: bool) -> impl Strategy<Value = Value> {
         any::<bool>(),
     );
     let parts = (
-        prop::option::weighted(0.3, prop::sample::select(vec![json!(true), json!(2)])),
+        prop::option::weighted(0.5, prop::sample::select(vec![json!(true), json!(1), json!(2)])),
         prop::option::weighted(0.3, prop::collection::btree_set(0usize..40, 1..4)),
         vec(
             (any::<prop::sample::Index>(), prop::sample::select(vec![json!("on"), json!(["off", "extra"])])),
@@ -211,7 +211,7 @@ type Parts =
 
 fn more_of_a_flag(flag: &mut Value, (sticky, overridden, prerequisites, metadata): Parts) {
     let paused = flag["rollout"]["intake"] == "paused";
-    if let Some(version) = sticky.or(paused.then(|| json!(3))) {
+    if let Some(version) = sticky.or(paused.then(|| json!(true))) {
         flag["sticky"] = version;
     }
     if let Some(units) = overridden {

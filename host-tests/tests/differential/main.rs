@@ -6,6 +6,7 @@
 
 mod definitions;
 mod engine;
+mod laws;
 mod rules;
 
 use std::collections::BTreeSet;
@@ -42,10 +43,19 @@ fn unit() -> impl Strategy<Value = Option<Value>> {
 
 /// A context that may remember something of each flag, right or wrong.
 fn context() -> impl Strategy<Value = Value> {
-    let cohort = prop_oneof![4 => (0u8..6).prop_map(|cohort| cohort.to_string()), 2 => Just("-".to_owned()), 1 => Just("x".into())];
-    let token = (1u8..4, prop::sample::select(vec!["t", "c", "n", "n", "z"]), cohort);
-    let token = (token, prop::sample::select(vec!["on", "on", "off", "off", "extra", "gone", "a:b"]))
-        .prop_map(|((version, arm, cohort), variant)| json!(format!("{version}:{arm}:{cohort}:{variant}")));
+    let cohort = prop_oneof![6 => (0u8..6).prop_map(|cohort| cohort.to_string()), 1 => Just("-".to_owned()), 1 => Just("x".into())];
+    let fitting = prop::sample::select(vec![("t", "on"), ("c", "off"), ("n", "extra"), ("n", "on")]);
+    let any = (
+        prop::sample::select(vec!["t", "c", "n", "z"]),
+        prop::sample::select(vec!["on", "off", "gone", "a:b"]),
+    );
+    let version = prop_oneof![5 => Just(1u8), 1 => 2u8..4];
+    let token = (version, prop_oneof![4 => fitting, 1 => any], cohort).prop_map(
+        |(version, (arm, variant), cohort)| {
+            let cohort = if arm == "n" { "-" } else { &cohort };
+            json!(format!("{version}:{arm}:{cohort}:{variant}"))
+        },
+    );
     let token = prop_oneof![8 => token, 1 => Just(json!(7)), 1 => Just(json!(""))];
     let remembered = prop_oneof![
         1 => Just(None),
@@ -67,21 +77,23 @@ fn pulse() -> impl Strategy<Value = Pulse> {
     let stages =
         btree_map(prop::sample::select(FLAGS.to_vec()).prop_map(str::to_owned), (0u8..8, since), 0..5);
     let halts = prop::sample::subsequence(FLAGS.to_vec(), 0..2);
-    (stages, halts, prop_oneof![Just(NOW + 20_000), seconds()]).prop_map(|(mut stages, halts, expires)| {
-        if !FULL {
-            stages.values_mut().for_each(|(_, since)| *since = 0);
-        }
-        Pulse { stages, halts: halts.into_iter().map(str::to_owned).collect(), expires }
-    })
+    (stages, halts, prop_oneof![3 => Just(NOW + 20_000), 1 => seconds()]).prop_map(
+        |(mut stages, halts, expires)| {
+            if !FULL {
+                stages.values_mut().for_each(|(_, since)| *since = 0);
+            }
+            Pulse { stages, halts: halts.into_iter().map(str::to_owned).collect(), expires }
+        },
+    )
 }
 
 /// The generators reach every way of deciding; otherwise what follows would prove little.
 #[test]
 fn every_way_of_deciding_is_met() {
     let mut runner = TestRunner::deterministic();
-    let strategy = (definition(FULL), vec((context(), prop::option::weighted(0.8, pulse()), seconds()), 40));
+    let strategy = (definition(FULL), vec((context(), prop::option::weighted(0.8, pulse()), seconds()), 30));
     let mut met = BTreeSet::new();
-    for _ in 0..400 {
+    for _ in 0..600 {
         let (definition, questions) = strategy.new_tree(&mut runner).unwrap().current();
         for (context, pulse, now) in &questions {
             for key in FLAGS {
