@@ -5,11 +5,12 @@ use alloc::string::String;
 use flagstone_snapshot::blob::{dfa, key_set, network};
 use flagstone_snapshot::layout::Instruction;
 use flagstone_snapshot::program::code;
+use flagstone_snapshot::time;
 
+use crate::fold;
 use crate::item::{Built, Item};
 use crate::operators::{self, length};
 use crate::state::{Fault, State};
-use crate::{fold, time};
 
 /// Operators of two values.
 pub(crate) fn two<'a>(

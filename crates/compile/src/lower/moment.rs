@@ -1,11 +1,11 @@
 //! `before`, `after`, `now`: times that are written out are read here, others by the engine.
 
+use flagstone_snapshot::time;
 use flagstone_snapshot::{Comparison, Json, Op};
 
 use crate::diagnostic::{Code, Diagnostic};
 use crate::lower::rule::{Rule, Step};
 use crate::span::Spanned;
-use crate::time;
 use crate::tree::{Node, Value};
 
 impl Rule<'_> {
@@ -82,7 +82,7 @@ impl Rule<'_> {
 fn seconds(value: &Json) -> Option<Option<i64>> {
     const EXACT: i64 = 1 << 53;
     let number = match value {
-        Json::Text(text) => return Some(time::unix_seconds(text)),
+        Json::Text(text) => return Some(time::parse(text)),
         Json::Integer(seconds) => *seconds,
         Json::Number(seconds) if seconds.abs() < EXACT as f64 => libm::floor(*seconds) as i64,
         Json::Number(_) | Json::Unsigned(_) => return None,
