@@ -42,7 +42,6 @@ pub mod peers;
 mod read;
 mod render;
 pub mod span;
-mod time;
 mod tree;
 
 use sha2::{Digest, Sha256};

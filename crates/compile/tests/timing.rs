@@ -191,14 +191,14 @@ fn segments_keep_their_keys_as_told() {
     };
     assert_eq!(kept(&segment(1_000, "")), (None, Store::List));
     let (set, store) = kept(&segment(1_001, ""));
-    assert!(matches!(set, Some(KeySet::Hashes(hashes)) if hashes.len() == 1_001));
+    assert!(matches!(set.as_deref(), Some(KeySet::Hashes(hashes)) if hashes.len() == 1_001));
     assert_eq!(store, Store::Hashes);
     assert_eq!(kept(&segment(1_001, "store: list")).1, Store::List);
     assert_eq!(kept(&segment(3, "store: hashes")).1, Store::Hashes);
     let (set, store) = kept(&segment(2_000, "store: bloom, errorRate: 1%"));
     let Store::Bloom { bytes, probes, error_rate } = store else { panic!("{store:?}") };
     assert!(
-        matches!(&set, Some(KeySet::Bloom { bits, probes: 7 }) if bits.len() == bytes as usize),
+        matches!(set.as_deref(), Some(KeySet::Bloom { bits, probes: 7 }) if bits.len() == bytes as usize),
         "{store:?}"
     );
     assert_eq!(probes, 7);

@@ -5,29 +5,12 @@ use alloc::string::String;
 use flagstone_snapshot::blob::{dfa, key_set, network};
 use flagstone_snapshot::layout::Instruction;
 use flagstone_snapshot::program::code;
+use flagstone_snapshot::time;
 
+use crate::fold;
 use crate::item::{Built, Item};
 use crate::operators::{self, length};
 use crate::state::{Fault, State};
-use crate::{fold, time};
-
-/// What an explanation calls an opcode, by its small operand.
-pub(crate) fn names(op: u8) -> &'static [&'static str] {
-    match op {
-        code::FOLD => &[
-            "equals_ignore_case",
-            "starts_with_ignore_case",
-            "ends_with_ignore_case",
-            "contains_ignore_case",
-            "in_ignore_case",
-        ],
-        code::ORDER => operators::COMPARISONS,
-        code::OVERLAP => &["any_of", "all_of", "none_of"],
-        code::MATCHES => &["matches"],
-        code::IN_NETWORK => &["in_network"],
-        _ => &["segment"],
-    }
-}
 
 /// Operators of two values.
 pub(crate) fn two<'a>(

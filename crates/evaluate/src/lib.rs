@@ -52,7 +52,6 @@ mod plan;
 mod report;
 mod schedule;
 mod state;
-mod time;
 mod trace;
 
 pub use context::{Context, ContextError};

@@ -13,7 +13,7 @@ use flagstone_snapshot::program::code;
 use crate::item::Item;
 use crate::state::{Fault, Loop, State};
 use crate::trace::{Test, Trace};
-use crate::{arithmetic, attribute_tests, fractional, further, operators};
+use crate::{attribute_tests, fractional, operators};
 
 /// What a rule answered.
 #[derive(Debug, Clone, Copy)]
@@ -93,13 +93,6 @@ impl<'a, T: Trace> Machine<'a, T> {
                     stack.push(Item::read(self.state.scene.snapshot.heap_at(instruction.c.get())))?;
                 }
                 code::ATTRIBUTE => stack.push(self.state.scene.context.attribute(instruction.c.get()))?,
-                code::FLAG_KEY => stack.push(Item::Text(self.state.scene.flag_key))?,
-                code::TIMESTAMP => stack.push(Item::Integer(self.state.scene.now as i64))?,
-                code::VARIABLE => {
-                    let path = stack.pop()?;
-                    let found = operators::variable(&self.state, path)?;
-                    stack.push(found)?;
-                }
                 code::JUMP => at = target,
                 code::JUMP_IF_FALSE => {
                     let holds = self.state.built.truthy(stack.pop()?);
@@ -156,60 +149,6 @@ impl<'a, T: Trace> Machine<'a, T> {
                         at = target;
                     }
                 }
-                code::NOT => {
-                    let value = stack.pop()?;
-                    stack.push(Item::Bool(!self.state.built.truthy(value)))?;
-                }
-                code::TRUTHY => {
-                    let value = stack.pop()?;
-                    stack.push(Item::Bool(self.state.built.truthy(value)))?;
-                }
-                code::COMPARE => {
-                    let [left, right] = pair(stack.last(2)?)?;
-                    let result =
-                        Item::Bool(operators::compare(&self.state.built, instruction.a, left, right));
-                    self.tell(operators::COMPARISONS, instruction.a, left, Some(right), result);
-                    stack.replace(2, result)?;
-                }
-                code::BETWEEN => {
-                    let [low, middle, high] = triple(stack.last(3)?)?;
-                    let holds = operators::compare(&self.state.built, instruction.a, low, middle)
-                        && operators::compare(&self.state.built, instruction.a, middle, high);
-                    self.tell(operators::COMPARISONS, instruction.a, middle, None, Item::Bool(holds));
-                    stack.replace(3, Item::Bool(holds))?;
-                }
-                code::IN => {
-                    let [needle, haystack] = pair(stack.last(2)?)?;
-                    self.state.charge(operators::length(&self.state.built, haystack))?;
-                    let found = Item::Bool(operators::contains(&self.state.built, needle, haystack));
-                    self.tell(&["in"], 0, needle, Some(haystack), found);
-                    stack.replace(2, found)?;
-                }
-                code::STARTS_WITH | code::ENDS_WITH => {
-                    let [text, affix] = pair(stack.last(2)?)?;
-                    let ends = instruction.op == code::ENDS_WITH;
-                    let answer = operators::affix(&self.state.built, text, affix, ends);
-                    self.tell(&["starts_with", "ends_with"], u8::from(ends), text, Some(affix), answer);
-                    stack.replace(2, answer)?;
-                }
-                code::SEM_VER => {
-                    let [left, operator, right] = triple(stack.last(3)?)?;
-                    let answer = operators::sem_ver(&self.state.built, left, operator, right);
-                    let answer = answer.map_or(Item::Null, Item::Bool);
-                    self.tell(&["sem_ver"], 0, left, Some(right), answer);
-                    stack.replace(3, answer)?;
-                }
-                code::TO_NUMBER => {
-                    let value = stack.pop()?;
-                    let number = self.state.built.to_number(value);
-                    stack.push(arithmetic::finite(number))?;
-                }
-                code::FRACTIONAL => {
-                    let keyed = instruction.a >= code::KEYED;
-                    let taken = 2 * count + usize::from(keyed);
-                    let answer = fractional::answer(&self.state, instruction.a, stack.last(taken)?);
-                    stack.replace(taken, answer)?;
-                }
                 code::EACH => {
                     let initial = if instruction.a == operators::REDUCE { Some(stack.pop()?) } else { None };
                     let list = stack.pop()?;
@@ -236,67 +175,21 @@ impl<'a, T: Trace> Machine<'a, T> {
                         Some(result) => stack.push(result)?,
                     }
                 }
-                code::CONCATENATE
-                | code::SUBSTRING
-                | code::ARITHMETIC
-                | code::LIST
-                | code::MERGE
-                | code::MISSING => {
-                    let answer = operators::many(&mut self.state, instruction, stack.last(count)?)?;
-                    stack.replace(count, answer)?;
-                }
-                code::MISSING_SOME => {
-                    let [needed, paths] = pair(stack.last(2)?)?;
-                    let answer = operators::missing_some(&mut self.state, needed, paths)?;
-                    stack.replace(2, answer)?;
-                }
-                code::FOLD | code::ORDER | code::OVERLAP => {
-                    let [left, right] = pair(stack.last(2)?)?;
-                    let answer = further::two(&mut self.state, instruction, left, right)?;
-                    self.tell(further::names(instruction.op), instruction.a, left, Some(right), answer);
-                    stack.replace(2, answer)?;
-                }
-                code::MATCHES | code::TIME | code::IN_NETWORK | code::IN_KEYS => {
-                    let value = stack.pop()?;
-                    let answer = further::one(&mut self.state, instruction, value)?;
-                    if instruction.op != code::TIME {
-                        self.tell(further::names(instruction.op), 0, value, None, answer);
+                _ => {
+                    let taken = operators::taken(instruction);
+                    let arguments = stack.last(taken)?;
+                    let answer = operators::apply(&mut self.state, instruction, arguments)?;
+                    if T::ON
+                        && let (Some(name), Some(left)) = (operators::test(instruction), arguments.first())
+                    {
+                        let (left, right) = (*left, arguments.get(1).copied());
+                        let test = Test { name, attribute: None, left, right, result: answer };
+                        self.trace.test(&self.state.built, test);
                     }
-                    stack.push(answer)?;
+                    stack.replace(taken, answer)?;
                 }
-                code::WITHIN => {
-                    let [value, low, high] = triple(stack.last(3)?)?;
-                    let answer = further::within(value, low, high);
-                    self.tell(&["between"], 0, value, None, answer);
-                    stack.replace(3, answer)?;
-                }
-                _ => return Err(Fault::Internal),
             }
         }
         stack.pop().map(Answer::Value)
     }
-
-    /// Tells the listener of a test; `names` are those of an opcode by its small operand.
-    #[inline]
-    fn tell(
-        &mut self,
-        names: &'static [&'static str],
-        which: u8,
-        left: Item<'a>,
-        right: Option<Item<'a>>,
-        result: Item<'a>,
-    ) {
-        if T::ON {
-            let name = names.get(usize::from(which)).copied().unwrap_or("?");
-            self.trace.test(&self.state.built, Test { name, attribute: None, left, right, result });
-        }
-    }
-}
-
-fn pair<'a>(items: &[Item<'a>]) -> Result<[Item<'a>; 2], Fault> {
-    items.first_chunk().copied().ok_or(Fault::Internal)
-}
-
-fn triple<'a>(items: &[Item<'a>]) -> Result<[Item<'a>; 3], Fault> {
-    items.first_chunk().copied().ok_or(Fault::Internal)
 }

@@ -8,9 +8,10 @@ use flagstone_snapshot::layout::Instruction;
 use flagstone_snapshot::program::code;
 use flagstone_snapshot::version::{Relation, Version};
 
-use crate::arithmetic::{arithmetic, substring};
+use crate::arithmetic::{arithmetic, finite, substring};
 use crate::item::{Built, Item};
 use crate::state::{Fault, MAX_BUILT_TEXT, State};
+use crate::{fractional, further};
 
 /// `Iteration::Map`.
 pub(crate) const MAP: u8 = 0;
@@ -53,7 +54,7 @@ pub(crate) fn compare<'a>(built: &Built<'a>, comparison: u8, left: Item<'a>, rig
 pub(crate) const COMPARISONS: &[&str] = &["==", "===", "!=", "!==", "<", "<=", ">", ">="];
 
 /// `in`: text in text, or an element of a list.
-pub(crate) fn contains<'a>(built: &Built<'a>, needle: Item<'a>, haystack: Item<'a>) -> bool {
+fn contains<'a>(built: &Built<'a>, needle: Item<'a>, haystack: Item<'a>) -> bool {
     if let Some(text) = built.str(haystack) {
         return match built.str(needle) {
             Some(needle) => text.contains(needle),
@@ -86,12 +87,7 @@ pub(crate) fn affix<'a>(built: &Built<'a>, text: Item<'a>, affix: Item<'a>, ends
 }
 
 /// flagd's `sem_ver`; numbers are read by their text.
-pub(crate) fn sem_ver<'a>(
-    built: &Built<'a>,
-    left: Item<'a>,
-    operator: Item<'a>,
-    right: Item<'a>,
-) -> Option<bool> {
+fn sem_ver<'a>(built: &Built<'a>, left: Item<'a>, operator: Item<'a>, right: Item<'a>) -> Option<bool> {
     let relation = Relation::parse(built.text(operator)?)?;
     if let (Some(left), Some(right)) = (built.text(left), built.text(right)) {
         return Some(relation.holds(&Version::parse(left)?, &Version::parse(right)?));
@@ -110,8 +106,101 @@ pub(crate) fn written<'a>(built: &Built<'a>, item: Item<'a>) -> Option<String> {
     })
 }
 
+/// How many values an operator takes off the stack; each leaves one.
+pub(crate) fn taken(instruction: &Instruction) -> usize {
+    let count = usize::from(instruction.b.get());
+    match instruction.op {
+        code::FLAG_KEY | code::TIMESTAMP => 0,
+        code::COMPARE
+        | code::IN
+        | code::MISSING_SOME
+        | code::STARTS_WITH
+        | code::ENDS_WITH
+        | code::FOLD
+        | code::ORDER
+        | code::OVERLAP => 2,
+        code::BETWEEN | code::SEM_VER | code::WITHIN => 3,
+        code::SUBSTRING | code::CONCATENATE | code::ARITHMETIC | code::LIST | code::MERGE | code::MISSING => {
+            count
+        }
+        code::FRACTIONAL => 2 * count + usize::from(instruction.a >= code::KEYED),
+        _ => 1,
+    }
+}
+
+/// What an explanation calls an operator that tests something; none for those that only make values.
+pub(crate) fn test(instruction: &Instruction) -> Option<&'static str> {
+    let names: &[&'static str] = match instruction.op {
+        code::COMPARE | code::BETWEEN | code::ORDER => COMPARISONS,
+        code::IN => &["in"],
+        code::STARTS_WITH => &["starts_with"],
+        code::ENDS_WITH => &["ends_with"],
+        code::SEM_VER => &["sem_ver"],
+        code::WITHIN => &["between"],
+        code::FOLD => &[
+            "equals_ignore_case",
+            "starts_with_ignore_case",
+            "ends_with_ignore_case",
+            "contains_ignore_case",
+            "in_ignore_case",
+        ],
+        code::OVERLAP => &["any_of", "all_of", "none_of"],
+        code::MATCHES => &["matches"],
+        code::IN_NETWORK => &["in_network"],
+        code::IN_KEYS => &["segment"],
+        _ => return None,
+    };
+    names.get(usize::from(instruction.a)).copied()
+}
+
+/// The answer of an operator to its arguments.
+#[inline(never)]
+pub(crate) fn apply<'a>(
+    state: &mut State<'a>,
+    instruction: &Instruction,
+    arguments: &[Item<'a>],
+) -> Result<Item<'a>, Fault> {
+    let argument = |index: usize| arguments.get(index).copied().ok_or(Fault::Internal);
+    Ok(match instruction.op {
+        code::FLAG_KEY => Item::Text(state.scene.flag_key),
+        code::TIMESTAMP => Item::Integer(state.scene.now as i64),
+        code::VARIABLE => variable(state, argument(0)?)?,
+        code::NOT => Item::Bool(!state.built.truthy(argument(0)?)),
+        code::TRUTHY => Item::Bool(state.built.truthy(argument(0)?)),
+        code::COMPARE => Item::Bool(compare(&state.built, instruction.a, argument(0)?, argument(1)?)),
+        code::BETWEEN => {
+            let (low, middle, high) = (argument(0)?, argument(1)?, argument(2)?);
+            Item::Bool(
+                compare(&state.built, instruction.a, low, middle)
+                    && compare(&state.built, instruction.a, middle, high),
+            )
+        }
+        code::IN => {
+            state.charge(length(&state.built, argument(1)?))?;
+            Item::Bool(contains(&state.built, argument(0)?, argument(1)?))
+        }
+        code::STARTS_WITH | code::ENDS_WITH => {
+            affix(&state.built, argument(0)?, argument(1)?, instruction.op == code::ENDS_WITH)
+        }
+        code::SEM_VER => {
+            sem_ver(&state.built, argument(0)?, argument(1)?, argument(2)?).map_or(Item::Null, Item::Bool)
+        }
+        code::TO_NUMBER => finite(state.built.to_number(argument(0)?)),
+        code::FRACTIONAL => fractional::answer(state, instruction.a, arguments),
+        code::MISSING_SOME => missing_some(state, argument(0)?, argument(1)?)?,
+        code::FOLD | code::ORDER | code::OVERLAP => {
+            further::two(state, instruction, argument(0)?, argument(1)?)?
+        }
+        code::MATCHES | code::TIME | code::IN_NETWORK | code::IN_KEYS => {
+            further::one(state, instruction, argument(0)?)?
+        }
+        code::WITHIN => further::within(argument(0)?, argument(1)?, argument(2)?),
+        _ => return many(state, instruction, arguments),
+    })
+}
+
 /// The operators that take any number of arguments.
-pub(crate) fn many<'a>(
+fn many<'a>(
     state: &mut State<'a>,
     instruction: &Instruction,
     arguments: &[Item<'a>],
@@ -162,11 +251,7 @@ pub(crate) fn many<'a>(
 }
 
 /// `missing_some`: none missing when enough are there, else those missing.
-pub(crate) fn missing_some<'a>(
-    state: &mut State<'a>,
-    needed: Item<'a>,
-    paths: Item<'a>,
-) -> Result<Item<'a>, Fault> {
+fn missing_some<'a>(state: &mut State<'a>, needed: Item<'a>, paths: Item<'a>) -> Result<Item<'a>, Fault> {
     let paths = elements(state, paths);
     let absent = missing(state, &paths)?;
     let present = (paths.len() - absent.len()) as f64;
@@ -190,7 +275,7 @@ fn missing<'a>(state: &State<'a>, paths: &[Item<'a>]) -> Result<Vec<Item<'a>>, F
 }
 
 /// `var`: what the present scope has at a path.
-pub(crate) fn variable<'a>(state: &State<'a>, path: Item<'a>) -> Result<Item<'a>, Fault> {
+fn variable<'a>(state: &State<'a>, path: Item<'a>) -> Result<Item<'a>, Fault> {
     let mut written = String::new();
     let path = match state.built.str(path) {
         Some(text) => text,

@@ -45,6 +45,7 @@ pub mod limits;
 mod load;
 pub mod number_text;
 pub mod program;
+pub mod time;
 mod value;
 pub mod version;
 mod view;

@@ -88,7 +88,9 @@ fn build(places: &Places) -> Result<PathBuf> {
     let host = version.lines().find_map(|line| line.strip_prefix("host: ")).context("rustc names no host")?;
     let folder = places.below("target/fuzz");
     let mut command = cargo(places);
-    command.args(["build", "--release", "--features", "fuzzer", "--target", host, "--target-dir"]).arg(&folder);
+    command
+        .args(["build", "--release", "--features", "fuzzer", "--target", host, "--target-dir"])
+        .arg(&folder);
     command.arg("--manifest-path").arg(places.below("host-tests/fuzz/Cargo.toml"));
     // With `--target`, build scripts are built without the counters, which only the fuzzer has.
     command.env_remove("RUSTFLAGS").env("CARGO_ENCODED_RUSTFLAGS", FLAGS.join("\u{1f}"));

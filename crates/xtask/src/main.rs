@@ -4,6 +4,7 @@
 //! results to standard output; with `--json` the last line of standard output is one JSON object.
 
 mod artefacts;
+mod bench;
 #[cfg(feature = "browser")]
 mod bind;
 mod browser;
@@ -75,6 +76,11 @@ enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<OsString>,
     },
+    /// Measures workload W natively, in wasmtime and in Node beside other engines, after checking every answer.
+    #[command(
+        after_help = "Examples:\n  cargo xtask bench\n  cargo xtask bench --only native --quick\n  cargo xtask bench --json | tail -1\n\nIt builds with fat LTO in a workspace of its own: 15 minutes the first time. Fails when a limit of\nhost-tests/bench/budgets.toml is exceeded."
+    )]
+    Bench(bench::Arguments),
     /// Fuzzes the engine: sealed files, snapshots, decisions, contexts, definitions (docs/fuzzing.md).
     #[command(
         after_help = "Examples:\n  cargo xtask fuzz\n  cargo xtask fuzz load evaluate --seconds 600 --json | tail -1"
@@ -107,6 +113,7 @@ fn main() -> ExitCode {
         Command::Test { only } => check::everything(&places, &only),
         Command::Demo { arguments } => pass::demo(&places, &arguments),
         Command::Conformance { arguments } => pass::conformance(&places, &arguments),
+        Command::Bench(arguments) => bench::bench(&places, &arguments),
         Command::Fuzz { targets, seconds, json } => fuzz::run(&places, &targets, seconds, json),
         Command::Bind { input, output } => bind_step(&input, &output).map(|()| ExitCode::SUCCESS),
     };

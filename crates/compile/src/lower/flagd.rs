@@ -134,6 +134,14 @@ impl Rule<'_> {
                     Diagnostic::error(Code::BadArguments, version.span, format!("`{text}` is not a version"))
                         .hint("`1.2.3`, `v1.2`, `1.2.3-beta.1`"),
                 );
+            } else if !matches!(version.value, Value::Text(_) | Value::Number(_))
+                && literal(version).is_some()
+            {
+                self.complain(Diagnostic::error(
+                    Code::BadArguments,
+                    version.span,
+                    format!("`sem_ver` compares versions, this is {}", version.kind()),
+                ));
             }
         }
         arguments.iter().try_for_each(|argument| self.expression(argument))?;

@@ -1,11 +1,11 @@
 //! `before`, `after`, `now`: times that are written out are read here, others by the engine.
 
+use flagstone_snapshot::time;
 use flagstone_snapshot::{Comparison, Json, Op};
 
 use crate::diagnostic::{Code, Diagnostic};
 use crate::lower::rule::{Rule, Step};
 use crate::span::Spanned;
-use crate::time;
 use crate::tree::{Node, Value};
 
 impl Rule<'_> {
@@ -53,7 +53,10 @@ impl Rule<'_> {
             self.push(Op::Time)?;
             return Ok(None);
         };
-        let seconds = seconds(value);
+        let Some(seconds) = seconds(value) else {
+            self.push(Op::Time)?;
+            return Ok(None);
+        };
         match seconds {
             Some(seconds) => {
                 self.ops.truncate(mark);
@@ -74,16 +77,18 @@ impl Rule<'_> {
     }
 }
 
-/// What the engine's `Time` makes of a value: fractions of a second are cut off.
-fn seconds(value: &Json) -> Option<i64> {
-    match value {
-        Json::Text(text) => time::unix_seconds(text),
-        Json::Integer(seconds) => Some(*seconds),
-        Json::Unsigned(seconds) => i64::try_from(*seconds).ok(),
-        // Beyond 2^53 a float no longer counts seconds.
-        Json::Number(seconds) => (seconds.abs() < 9_007_199_254_740_992.0).then_some(seconds.trunc() as i64),
-        _ => None,
-    }
+/// What the engine's `Time` makes of a value: the second that it is in, or `Some(None)` when it is no time. None for
+/// numbers that a 64-bit float does not count one by one, which are left to the engine.
+fn seconds(value: &Json) -> Option<Option<i64>> {
+    const EXACT: i64 = 1 << 53;
+    let number = match value {
+        Json::Text(text) => return Some(time::parse(text)),
+        Json::Integer(seconds) => *seconds,
+        Json::Number(seconds) if seconds.abs() < EXACT as f64 => libm::floor(*seconds) as i64,
+        Json::Number(_) | Json::Unsigned(_) => return None,
+        _ => return Some(None),
+    };
+    (-EXACT..EXACT).contains(&number).then_some(Some(number))
 }
 
 fn timestamp() -> Op {

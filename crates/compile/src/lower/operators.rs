@@ -40,6 +40,9 @@ impl Rule<'_> {
         if let Some(done) = self.ours(operator, arguments) {
             return done;
         }
+        if arguments.is_empty() && matches!(operator.as_str(), "if" | "?:" | "and" | "or" | "cat") {
+            self.arity(operator, arguments, 1, usize::MAX);
+        }
         match operator.as_str() {
             "if" | "?:" => self.conditional(arguments, false),
             "and" => self.chain(arguments, Op::AndJump, false),
@@ -140,6 +143,7 @@ impl Rule<'_> {
             (0, 0) => "no arguments".to_owned(),
             (1, 1) => "one argument".to_owned(),
             (least, most) if least == most => format!("{least} arguments"),
+            (1, usize::MAX) => "at least one argument".to_owned(),
             (least, usize::MAX) => format!("at least {least} arguments"),
             (least, most) => format!("{least} to {most} arguments"),
         };

@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use flagstone_snapshot::{Dfa, KeySet};
 
@@ -13,9 +14,9 @@ use crate::model::{Definition, KeyList, Store};
 pub(super) struct Scope<'a> {
     pub(super) set: &'a Definition,
     pub(super) options: &'a Options,
-    patterns: RefCell<HashMap<String, Result<Dfa, PatternError>>>,
+    patterns: RefCell<HashMap<String, Result<Arc<Dfa>, PatternError>>>,
     /// By the place of the list in the model, which does not move meanwhile.
-    key_sets: RefCell<HashMap<*const KeyList, KeySet>>,
+    key_sets: RefCell<HashMap<*const KeyList, Arc<KeySet>>>,
 }
 
 impl<'a> Scope<'a> {
@@ -24,17 +25,17 @@ impl<'a> Scope<'a> {
     }
 
     /// The table of a pattern.
-    pub(super) fn pattern(&self, pattern: &str) -> Result<Dfa, PatternError> {
+    pub(super) fn pattern(&self, pattern: &str) -> Result<Arc<Dfa>, PatternError> {
         if let Some(known) = self.patterns.borrow().get(pattern) {
             return known.clone();
         }
-        let made = pattern::automaton(pattern);
+        let made = pattern::automaton(pattern).map(Arc::new);
         self.patterns.borrow_mut().insert(pattern.to_owned(), made.clone());
         made
     }
 
     /// The hashed form of a list that is kept so; none when it is kept as a list.
-    pub(super) fn key_set(&self, list: &KeyList) -> Option<KeySet> {
+    pub(super) fn key_set(&self, list: &KeyList) -> Option<Arc<KeySet>> {
         let keys = || list.keys.iter().map(String::as_str);
         if list.store == Store::List {
             return None;
@@ -43,10 +44,10 @@ impl<'a> Scope<'a> {
         if let Some(known) = self.key_sets.borrow().get(&place) {
             return Some(known.clone());
         }
-        let made = match list.store {
+        let made = Arc::new(match list.store {
             Store::Bloom { bytes, probes, .. } => KeySet::bloom(keys(), bytes as usize, probes),
             _ => KeySet::hashes(keys()),
-        };
+        });
         self.key_sets.borrow_mut().insert(place, made.clone());
         Some(made)
     }

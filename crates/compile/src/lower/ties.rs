@@ -6,6 +6,7 @@ use flagstone_snapshot::{
     Draft, DraftFlag, DraftHoldout, DraftLayer, DraftPrerequisite, DraftSlot, FlagError, bucket_salt,
 };
 
+use crate::Audience;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics};
 use crate::lower::scope::Scope;
 use crate::model::{Covers, Definition, Flag, Slot};
@@ -87,9 +88,12 @@ pub(super) fn prerequisites(flag: &Flag) -> Vec<DraftPrerequisite> {
         .collect()
 }
 
-/// Marks the flags as broken that ask for one that is not in the draft: it does not reach browsers, or it could not
-/// be read when only the model was lowered. Those that ask for a broken one are not harmed by it: it is at no variant.
+/// Marks the flags as broken that ask for one that does not reach browsers. Those that ask for a broken one are not
+/// harmed by it: it is at no variant, like one that could not be read when only the model is lowered.
 pub(super) fn check_prerequisites(draft: &mut Draft, scope: &Scope<'_>, diagnostics: &mut Diagnostics) {
+    if scope.options.audience == Audience::Server {
+        return;
+    }
     let keys: HashSet<String> = draft.flags.iter().map(|flag| flag.key.clone()).collect();
     for lowered in &mut draft.flags {
         let absent = lowered.prerequisites.iter().find(|other| !keys.contains(&other.flag));
@@ -99,10 +103,9 @@ pub(super) fn check_prerequisites(draft: &mut Draft, scope: &Scope<'_>, diagnost
             flag.and_then(|flag| flag.prerequisites.iter().find(|other| other.flag == absent.as_str()));
         if let Some(place) = place {
             diagnostics.about(Some(&lowered.key));
-            let said = format!("`{}` asks for `{absent}`, which is not compiled with it", lowered.key);
+            let said = format!("`{}` asks for `{absent}`, which does not reach browsers", lowered.key);
             diagnostics.push(
-                Diagnostic::error(Code::UnknownName, place.flag.span, said)
-                    .hint("for browsers both need `client: true`"),
+                Diagnostic::error(Code::UnknownName, place.flag.span, said).hint("both need `client: true`"),
             );
         }
         *lowered = DraftFlag {

@@ -1,5 +1,6 @@
 //! One flag: flagd's terms first, then governance, then the plan.
 
+use flagstone_snapshot::time;
 use flagstone_snapshot::{FlagError, OnExpiry};
 
 use crate::diagnostic::{Code, Diagnostic};
@@ -7,7 +8,6 @@ use crate::limits;
 use crate::model::{Definition, Flag, State};
 use crate::read::{Fields, Reader};
 use crate::span::Spanned;
-use crate::time;
 use crate::tree::{Node, Value};
 
 impl Reader<'_> {
@@ -199,7 +199,7 @@ fn is_day(text: &str) -> bool {
     let (Some(year), Some(month), Some(day)) = (number(year, 4), number(month, 2), number(day, 2)) else {
         return false;
     };
-    let days = time::days_of(i64::from(year), i64::from(month)).unwrap_or_default();
+    let days = time::days_of_month(i64::from(year), i64::from(month)).unwrap_or_default();
     (1..=days).contains(&i64::from(day))
 }
 

@@ -1,14 +1,17 @@
 //! How a plan moves over time: what opens stages, from when to when, in which steps, with which pauses.
 
 use flagstone_snapshot::FlagError;
+use flagstone_snapshot::time;
 
 use crate::diagnostic::{Code, Diagnostic};
 use crate::limits;
 use crate::model::{Advance, Flag, Intake, Pause, Rollout, Step};
 use crate::read::{Fields, Reader};
 use crate::span::Span;
-use crate::time;
 use crate::tree::{Node, Value};
+
+/// The last second of the year 9999, the last that RFC 3339 can write.
+const LAST: i64 = 253_402_300_799;
 
 /// The parts of a plan that are about time.
 #[derive(Debug, Default)]
@@ -25,17 +28,15 @@ impl Reader<'_> {
     /// A point in time in unix seconds: RFC 3339, or the seconds themselves.
     pub(super) fn time(&mut self, key: &str, node: &Node) -> Option<u64> {
         let seconds = match &node.value {
-            Value::Text(text) => time::unix_seconds(text),
+            Value::Text(text) => time::parse(text),
             Value::Number(number) => number.as_count().and_then(|seconds| i64::try_from(seconds).ok()),
             _ => None,
         };
         let found =
-            seconds.filter(|seconds| *seconds <= time::LAST).and_then(|seconds| u64::try_from(seconds).ok());
+            seconds.filter(|seconds| *seconds <= LAST).and_then(|seconds| u64::try_from(seconds).ok());
         if found.is_none() {
             let hint = match seconds {
-                Some(seconds) if seconds > time::LAST => {
-                    "unix time is in seconds, this looks like milliseconds"
-                }
+                Some(seconds) if seconds > LAST => "unix time is in seconds, this looks like milliseconds",
                 Some(_) => "times begin with 1970",
                 None => "write it as `2026-12-01T09:00:00Z`, or as unix seconds",
             };

@@ -104,7 +104,7 @@ fn contains_short(bytes: &[u8], number: u64) -> Option<bool> {
     let shorts = bytes.get(8..)?.get(..8 * count)?.as_chunks::<8>().0;
     // A scan of a few numbers is faster than halving.
     Some(if count <= 16 {
-        shorts.iter().any(|member| u64::from_le_bytes(*member) == number)
+        shorts.contains(&number.to_le_bytes())
     } else {
         shorts.binary_search_by_key(&number, |member| u64::from_le_bytes(*member)).is_ok()
     })

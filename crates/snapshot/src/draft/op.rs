@@ -1,6 +1,7 @@
 //! Rules as `compile` hands them over: instructions for a small stack machine.
 
 use alloc::string::String;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use crate::{Dfa, Json, KeySet};
@@ -96,7 +97,7 @@ pub enum Op {
     /// Unicode's lower-case mapping of each character. Null unless both are what the test takes.
     Fold(FoldTest),
     /// Pops a text, pushes whether the pattern matches anywhere in it. Null when it is no text.
-    Matches(Dfa),
+    Matches(Arc<Dfa>),
     /// Pops an RFC 3339 text or a number of unix seconds, pushes unix seconds as a number; null for others.
     Time,
     /// Pops two numbers, pushes the ordering (one of the four); null when one is no number.
@@ -109,7 +110,7 @@ pub enum Op {
     /// Pops the other list then the list: how their elements meet. Null unless both are lists.
     Overlap(Overlap),
     /// Pops a text, pushes whether it is in the set; false when it is no text.
-    InKeys(KeySet),
+    InKeys(Arc<KeySet>),
 }
 
 /// What [`Op::Fold`] asks.

@@ -1,8 +1,13 @@
 //! Points in time as text: RFC 3339, to whole unix seconds.
 
 /// Unix seconds of an RFC 3339 date-time, fractions cut off; none when it is none. The date must be of the calendar;
-/// second 60 is taken as the next minute's first.
-pub(crate) fn parse(text: &str) -> Option<i64> {
+/// second 60 is taken as the next minute's first. A space may stand for the `T` (section 5.6).
+///
+/// ```
+/// assert_eq!(flagstone_snapshot::time::parse("1996-12-19T16:39:57-08:00"), Some(851_042_397));
+/// ```
+#[must_use]
+pub fn parse(text: &str) -> Option<i64> {
     let bytes = text.as_bytes();
     let (date, rest) = bytes.split_first_chunk::<10>()?;
     let (year, month, day) = (digits(date.get(..4)?)?, digits(date.get(5..7)?)?, digits(date.get(8..)?)?);
@@ -22,17 +27,23 @@ pub(crate) fn parse(text: &str) -> Option<i64> {
         rest = fraction.get(length..)?;
     }
     let offset = offset(rest)?;
-    let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
-    let days = match month {
-        4 | 6 | 9 | 11 => 30,
-        2 => 28 + i64::from(leap),
-        1..=12 => 31,
-        _ => return None,
-    };
+    let days = days_of_month(year, month)?;
     if !(1..=days).contains(&day) || hour > 23 || minute > 59 || second > 60 {
         return None;
     }
     Some(days_from_civil(year, month, day) * 86_400 + hour * 3_600 + minute * 60 + second - offset)
+}
+
+/// Days of a month (from 1) of the Gregorian calendar, none when there is no such month.
+#[must_use]
+pub fn days_of_month(year: i64, month: i64) -> Option<i64> {
+    let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    match month {
+        4 | 6 | 9 | 11 => Some(30),
+        2 => Some(28 + i64::from(leap)),
+        1..=12 => Some(31),
+        _ => None,
+    }
 }
 
 /// `Z`, or `+hh:mm`, in seconds.
@@ -68,7 +79,7 @@ fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
 
 #[cfg(test)]
 mod tests {
-    use super::parse;
+    use super::*;
 
     #[test]
     fn times_of_the_standard() {
@@ -106,6 +117,19 @@ mod tests {
             "+026-01-01T00:00:00Z",
         ] {
             assert_eq!(parse(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn days_follow_each_other() {
+        let mut expected = days_from_civil(1896, 1, 1);
+        for year in 1896..=2104 {
+            for month in 1..=12 {
+                for day in 1..=days_of_month(year, month).unwrap() {
+                    assert_eq!(days_from_civil(year, month, day), expected, "{year}-{month}-{day}");
+                    expected += 1;
+                }
+            }
         }
     }
 }

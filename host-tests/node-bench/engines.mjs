@@ -1,0 +1,62 @@
+// The calls that are timed, by engine: everything the bench knows of `flagstone.js` and of flagd-core is here.
+import { readFile } from "node:fs/promises";
+import { createRequire } from "node:module";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+
+const quiet = { error() {}, warn() {}, info() {}, debug() {} };
+
+/** The shipped build (docs/engine.md, "In JavaScript"), with a sealed W. */
+export async function flagstone(build, fixtures, sealed) {
+  const { Flagstone, load } = await import(pathToFileURL(join(build, "flagstone.js")));
+  await load(await readFile(join(build, "flagstone_bg.wasm")));
+  const read = (name) => readFile(join(fixtures, name), "utf8");
+  const [trust, policy] = [await read("trust.txt"), JSON.parse(await read("policy.json"))];
+  const file = new Uint8Array(await readFile(join(fixtures, sealed)));
+  const flags = new Flagstone(trust, file, policy);
+  const { now } = policy;
+  return {
+    name: "flagstone.js",
+    flagd: true,
+    keys: flags.flags.map(({ key }) => key),
+    prepare: (attributes) => flags.context(attributes),
+    byKey: (context, key) => flags.decide(context, key, now),
+    byIndex: (context, index) => flags.decide(context, index, now),
+    oneShot(attributes, key) {
+      const context = flags.context(attributes);
+      const decision = flags.decide(context, key, now);
+      context.free();
+      return decision;
+    },
+    // One call into the engine; 8 bytes a decision, of which a host reads those that it wants.
+    all: flags.decideAll ? (context) => flags.decideAll(context, now) : (context) => context.evaluateAll(now),
+    open: () => new Flagstone(trust, file, policy).free(),
+  };
+}
+
+/** flagd's own evaluator in plain JavaScript, with the same definition as text. */
+export function flagdCore(definition) {
+  const { FlagdCore } = createRequire(import.meta.url)("@openfeature/flagd-core");
+  const make = () => {
+    const core = new FlagdCore(undefined, quiet);
+    core.setConfigurations(definition);
+    return core;
+  };
+  const core = make();
+  const types = new Map();
+  for (const [key, { variants }] of Object.entries(JSON.parse(definition).flags)) types.set(key, typeof variants.v0);
+  const keys = [...types.keys()].sort();
+  const fallback = { boolean: false, string: "", number: 0, object: {} };
+  return {
+    name: "@openfeature/flagd-core",
+    flagd: true,
+    keys,
+    prepare: (attributes) => attributes,
+    byKey(attributes, key) {
+      const type = types.get(key);
+      return core.resolve(type, key, fallback[type], attributes, quiet);
+    },
+    all: (attributes) => core.resolveAll(attributes, quiet),
+    open: make,
+  };
+}
