@@ -3,8 +3,9 @@
 
 use flagstone_snapshot::limits::*;
 use flagstone_snapshot::{
-    Advance, Comparison, Dfa, Draft, DraftFlag, DraftHoldout, DraftLayer, DraftPlan, DraftPrerequisite, DraftSlot,
-    DraftStage, DraftStep, DraftVariant, DraftWindow, FlagKind, Iteration, Json, KeySet, Op, Program, SHARE_TOTAL,
+    Advance, Arithmetic, Comparison, Dfa, Draft, DraftFlag, DraftHoldout, DraftLayer, DraftPlan,
+    DraftPrerequisite, DraftSlot, DraftStage, DraftStep, DraftVariant, DraftWindow, FlagKind,
+    FractionalVersion, Iteration, Json, KeySet, Op, Program, SHARE_TOTAL,
 };
 
 /// A draft by the number that a limit is about.
@@ -15,9 +16,13 @@ pub type Make = fn(usize) -> Draft;
 pub fn limits() -> Vec<(&'static str, usize, Make)> {
     vec![
         ("flags", MAX_FLAGS, |n| of((0..n).map(|n| flag(&format!("flag-{n}"))).collect())),
-        ("variants", MAX_VARIANTS, |n| one(|flag| flag.variants = (0..n).map(|n| variant(&n.to_string())).collect())),
+        ("variants", MAX_VARIANTS, |n| {
+            one(|flag| flag.variants = (0..n).map(|n| variant(&n.to_string())).collect())
+        }),
         ("bytes of a flag's key", MAX_NAME_BYTES, |n| of(vec![flag(&"k".repeat(n))])),
-        ("bytes of a variant's name", MAX_NAME_BYTES, |n| one(|flag| flag.variants.push(variant(&"v".repeat(n))))),
+        ("bytes of a variant's name", MAX_NAME_BYTES, |n| {
+            one(|flag| flag.variants.push(variant(&"v".repeat(n))))
+        }),
         ("bytes of a path", MAX_NAME_BYTES, |n| rule(vec![Op::Attribute("p".repeat(n))])),
         ("bytes of a value", MAX_VALUE_BYTES, |n| {
             // The quotes of the text count.
@@ -36,6 +41,8 @@ pub fn limits() -> Vec<(&'static str, usize, Make)> {
         ("loops", MAX_LOOPS, |n| rule(loops(n, 2, vec![Op::Constant(true.into())]))),
         ("attributes", MAX_ATTRIBUTES, |n| {
             // A few in each of several rules, for the stack's sake.
+            // Some are there without being asked for.
+            let n = n - encoded_attributes();
             let rules = (0..n).step_by(16).map(|start| {
                 let paths = (start..n.min(start + 16)).map(|n| Op::Attribute(format!("a{n}")));
                 let count = n.min(start + 16) - start;
@@ -58,14 +65,16 @@ pub fn limits() -> Vec<(&'static str, usize, Make)> {
         ("seconds of a window", MAX_RAMP_SECONDS as usize, |n| {
             plan(|plan| plan.window = Some(DraftWindow { seconds: n as u64, share: SHARE_TOTAL }))
         }),
-        ("bytes of an automaton", automaton_states(), |n| rule(vec![Op::Attribute("a".into()), Op::Matches(dfa(n))])),
+        ("bytes of an automaton", automaton_states(), |n| {
+            rule(vec![Op::Attribute("a".into()), Op::Matches(dfa(n).into())])
+        }),
         ("bytes of a key set", MAX_KEY_SET_BYTES / 8, |n| {
             let hashes = KeySet::Hashes((0..n as u64).collect());
-            rule(vec![Op::Attribute("a".into()), Op::InKeys(hashes)])
+            rule(vec![Op::Attribute("a".into()), Op::InKeys(hashes.into())])
         }),
         ("probes", MAX_PROBES as usize, |n| {
             let bloom = KeySet::Bloom { bits: vec![0xaa; 64], probes: n as u8 };
-            rule(vec![Op::Attribute("a".into()), Op::InKeys(bloom)])
+            rule(vec![Op::Attribute("a".into()), Op::InKeys(bloom.into())])
         }),
         ("networks", MAX_NETWORKS, |n| {
             let ranges = (0..n as u128).map(|n| (4 * n, 4 * n + 1)).collect();
@@ -77,11 +86,15 @@ pub fn limits() -> Vec<(&'static str, usize, Make)> {
             of((0..n).map(|n| flag(&format!("z-{n}"))).chain([asking]).collect())
         }),
         ("depth of prerequisites", MAX_PREREQUISITE_DEPTH, |n| {
-            let asked = |n: usize| DraftPrerequisite { flag: format!("{}", n + 1), variants: vec!["a".into()] };
+            let asked =
+                |n: usize| DraftPrerequisite { flag: format!("{}", n + 1), variants: vec!["a".into()] };
             let asking = |n| DraftFlag { prerequisites: vec![asked(n)], ..flag(&n.to_string()) };
             of((0..n).map(asking).chain([flag(&n.to_string())]).collect())
         }),
-        ("holdouts", MAX_LAYERS, |n| Draft { holdouts: (0..n).map(holdout).collect(), ..of(vec![flag("a")]) }),
+        ("holdouts", MAX_LAYERS, |n| Draft {
+            holdouts: (0..n).map(holdout).collect(),
+            ..of(vec![flag("a")])
+        }),
         ("layers", MAX_LAYERS, |n| Draft { layers: (0..n).map(layer).collect(), ..of(vec![flag("a")]) }),
         ("holdouts of a flag", MAX_FLAG_PARTS, |n| Draft {
             holdouts: (0..n).map(holdout).collect(),
@@ -100,8 +113,10 @@ pub fn limits() -> Vec<(&'static str, usize, Make)> {
                 let value = |n: usize, size| DraftVariant { name: "v".into(), value: numbered(n, size) };
                 let full = MAX_VALUE_BYTES - 2;
                 let sizes = (0..bytes / full).map(|n| (n, full)).chain([(9_999, bytes % full)]);
-                let flags = sizes
-                    .map(|(n, size)| DraftFlag { variants: vec![value(n, size)], ..flag(&format!("flag-{n:04}")) });
+                let flags = sizes.map(|(n, size)| DraftFlag {
+                    variants: vec![value(n, size)],
+                    ..flag(&format!("flag-{n:04}"))
+                });
                 of(flags.collect())
             };
             let first = n - n / 64;
@@ -109,6 +124,12 @@ pub fn limits() -> Vec<(&'static str, usize, Make)> {
             filled(first + n - taken)
         }),
     ]
+}
+
+/// Attributes that a snapshot has although none of these rules reads them.
+fn encoded_attributes() -> usize {
+    let bytes = flagstone_snapshot::encode(&rule(vec![Op::Attribute("a".into())])).unwrap_or_default();
+    flagstone_snapshot::Snapshot::load(&bytes).map_or(0, |snapshot| snapshot.attribute_count() as usize - 1)
 }
 
 /// A flag that any context can be asked about.
@@ -152,7 +173,8 @@ fn plan(change: impl FnOnce(&mut DraftPlan)) -> Draft {
 }
 
 fn stages(count: usize) -> Vec<DraftStage> {
-    let share = |n: usize| DraftStage { name: n.to_string(), treat: (n as u32 + 1) * 1_000, ..DraftStage::default() };
+    let share =
+        |n: usize| DraftStage { name: n.to_string(), treat: (n as u32 + 1) * 1_000, ..DraftStage::default() };
     (0..count).map(share).collect()
 }
 
@@ -209,6 +231,18 @@ fn dfa(states: usize) -> Dfa {
     Dfa { classes: [0; 256], columns: 2, start: 2, next: vec![2; 2 * states] }
 }
 
+/// A list of large texts that differ in their last bytes.
+fn many() -> Json {
+    let text = |n: usize| Json::Text(format!("{}{n:08}", "x".repeat(MAX_VALUE_BYTES / 8 - 8)));
+    Json::List((0..100).map(text).collect())
+}
+
+fn fractional(version: FractionalVersion, key: Op) -> Vec<Op> {
+    let bucket = [Op::Constant("a".into()), Op::Constant(Json::Integer(1))];
+    let choose = Op::Fractional { version, keyed: true, buckets: 1 };
+    [key].into_iter().chain(bucket).chain([choose, Op::Not]).collect()
+}
+
 /// Rules that do as much as they can in each step, round and round: what the limit of steps must stop in time.
 #[must_use]
 pub fn slow() -> Vec<(&'static str, Vec<Op>)> {
@@ -231,12 +265,32 @@ pub fn slow() -> Vec<(&'static str, Vec<Op>)> {
         ("number of a text", vec![big(), Op::ToNumber]),
         ("version of a text", vec![big(), Op::Constant("=".into()), big(), Op::SemVer]),
         ("starts_with", vec![big(), big(), Op::StartsWith, Op::Not]),
-        ("matches", vec![attribute(), Op::Matches(dfa(4)), Op::Not, Op::Not]),
+        ("matches", vec![attribute(), Op::Matches(dfa(4).into()), Op::Not, Op::Not]),
         ("fold", vec![attribute(), attribute(), Op::Fold(flagstone_snapshot::FoldTest::Contains), Op::Not]),
         ("fold in a list", vec![attribute(), long(), Op::Fold(flagstone_snapshot::FoldTest::In)]),
         ("overlap", vec![long(), long(), Op::Overlap(flagstone_snapshot::Overlap::None), Op::Not, Op::Not]),
         ("time", vec![big(), Op::Time]),
-        ("key set", vec![big(), Op::InKeys(KeySet::Hashes(vec![1]))]),
+        ("key set", vec![big(), Op::InKeys(KeySet::Hashes(vec![1]).into())]),
+        ("fused ==", vec![attribute(), Op::Constant("y".into()), Op::Compare(Comparison::Equal)]),
+        (
+            "fused == of a list",
+            vec![Op::Attribute("list".into()), Op::Constant("y".into()), Op::Compare(Comparison::Equal)],
+        ),
+        ("fused <", vec![attribute(), big(), Op::Compare(Comparison::Greater)]),
+        ("max", vec![long(), big(), Op::Arithmetic(Arithmetic::Maximum, 2)]),
+        ("+", vec![long(), big(), Op::Arithmetic(Arithmetic::Add, 2)]),
+        ("fractional", fractional(FractionalVersion::V2, big())),
+        ("fractional of a list", fractional(FractionalVersion::V3, long())),
+        ("large texts in a list", vec![big(), Op::Constant(many()), Op::In]),
+        (
+            "overlap of large texts",
+            vec![
+                Op::Constant(many()),
+                Op::Constant(many()),
+                Op::Overlap(flagstone_snapshot::Overlap::Any),
+                Op::Not,
+            ],
+        ),
         ("missing", vec![long(), Op::Missing(1), Op::Not]),
         ("variable", vec![big(), Op::Variable]),
     ];
