@@ -125,7 +125,8 @@ impl Report {
         for row in self.rows() {
             let small = row.task.strip_suffix("-of-5000");
             if let Some(ratio) = small.and_then(|small| self.ratio(&row.engine, &row.task, small)) {
-                println!("{:<46}{ratio:>11.2}", row.engine);
+                let how = if row.task.contains("by-key") { "by key" } else { "by index" };
+                println!("{:<46}{ratio:>11.2} {how}", row.engine);
             }
         }
     }
