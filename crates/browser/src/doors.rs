@@ -199,9 +199,10 @@ pub fn all(context: u32, now: f64) -> u32 {
 #[wasm_bindgen]
 pub fn value(engine: u32, flag: u32, variant: u16) -> u32 {
     with(|world| {
-        let json = world.engines.get(engine).and_then(|engine| {
-            Some(String::from(engine.snapshot().flag(flag)?.variant(variant)?.json))
-        });
+        let json = world
+            .engines
+            .get(engine)
+            .and_then(|engine| Some(String::from(engine.snapshot().flag(flag)?.variant(variant)?.json)));
         json.map_or(0, |json| world.say(json))
     })
 }

@@ -83,8 +83,8 @@ struct Stage<'a> {
 /// payload?: bytes}`. Never act on the result.
 #[wasm_bindgen]
 pub fn inspect(file: &[u8], max_payload: f64) -> Result<JsValue, JsValue> {
-    let claim = flagstone_seal::inspect(file, max_payload as u64)
-        .map_err(|error| thrown(&Refusal::Seal(error)))?;
+    let claim =
+        flagstone_seal::inspect(file, max_payload as u64).map_err(|error| thrown(&Refusal::Seal(error)))?;
     let signatures = claim.note.signatures().iter().map(|signature| signature.name).collect();
     let payload = claim.payload.map(<[u8]>::len);
     Ok(serde_wasm_bindgen::to_value(&Claim { statement: claim.note.text(), signatures, payload })?)

@@ -6,7 +6,7 @@
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result};
 
@@ -19,18 +19,33 @@ struct Build {
     profile: &'static str,
     more: &'static [&'static str],
     name: &'static str,
+    /// All it exports, when that is less than wasm-bindgen leaves in it.
+    exports: &'static [&'static str],
     ships: &'static [&'static str],
 }
 
-/// The evaluator's functions take and return numbers, so that it needs none of wasm-bindgen's glue.
+/// The evaluator's functions take and return numbers: it needs neither wasm-bindgen's glue nor what that imports.
 const BUILDS: [Build; 2] = [
-    Build { profile: "guest-small", more: &[], name: "flagstone", ships: &["flagstone_bg.wasm"] },
+    Build {
+        profile: "guest-small",
+        more: &[],
+        name: "flagstone",
+        exports: &EXPORTS,
+        ships: &["flagstone_bg.wasm"],
+    },
     Build {
         profile: "guest-tools",
         more: &["--features", "tools"],
         name: "flagstone-tools",
+        exports: &[],
         ships: &["flagstone-tools_bg.wasm", "flagstone-tools_glue.js", "flagstone-tools_glue.d.ts"],
     },
+];
+
+/// The evaluator's functions (docs/engine.md).
+const EXPORTS: [&str; 13] = [
+    "memory", "scratch", "rest", "open", "pulse", "context", "evaluate", "once", "all", "value", "decision",
+    "forget", "close",
 ];
 
 /// Our own files.
@@ -72,7 +87,7 @@ fn bound(places: &Places, build: &Build) -> Result<()> {
     let bytes = std::fs::read(&module).with_context(|| format!("cannot read `{}`", module.display()))?;
     let lock = std::fs::read(places.below("host-tests/browser-page/package-lock.json"))?;
     let mut hasher = DefaultHasher::new();
-    (&bytes, &lock).hash(&mut hasher);
+    (&bytes, &lock, build.exports).hash(&mut hasher);
     let stamp = format!("{:016x}\n", hasher.finish());
     let (folder, shipped) = (places.guest.join("bound").join(name), places.browser());
     let stamp_path = folder.join(".stamp");
@@ -86,7 +101,12 @@ fn bound(places: &Places, build: &Build) -> Result<()> {
     let mut bind = cargo(places);
     bind.args(["run", "--quiet", "--package", "xtask", "--features", "browser", "--", "bind"]);
     succeed(bind.arg(&module).arg(&folder))?;
-    optimise(places, &folder.join(format!("{name}_bg.wasm")))?;
+    let wasm = folder.join(format!("{name}_bg.wasm"));
+    if !build.exports.is_empty() {
+        prune(places, &wasm, build.exports)?;
+    }
+    say("wasm-opt -Oz");
+    binaryen(places, "wasm-opt", &wasm, &["-Oz"])?;
     for file in build.ships {
         let made = folder.join(file);
         let bytes = std::fs::read(&made).with_context(|| format!("cannot read `{}`", made.display()))?;
@@ -95,11 +115,24 @@ fn bound(places: &Places, build: &Build) -> Result<()> {
     write_if_new(&stamp_path, stamp.as_bytes()).map(drop)
 }
 
-/// wasm-opt for size, in place.
-fn optimise(places: &Places, wasm: &Path) -> Result<()> {
-    say("wasm-opt -Oz");
-    let program = places.below("host-tests/browser-page/node_modules/.bin/wasm-opt");
-    succeed(Command::new(program).arg("-Oz").args(FEATURES).arg(wasm).arg("-o").arg(wasm))
+/// Leaves only these exports, and what they need.
+fn prune(places: &Places, wasm: &Path, exports: &[&str]) -> Result<()> {
+    let name = |export: &&str| format!("export {export}");
+    let mut graph = vec![serde_json::json!({
+        "name": "host", "root": true, "reaches": exports.iter().map(name).collect::<Vec<_>>(),
+    })];
+    graph.extend(exports.iter().map(|export| serde_json::json!({ "name": name(export), "export": export })));
+    let path = wasm.with_extension("graph.json");
+    std::fs::write(&path, serde_json::Value::from(graph).to_string())?;
+    binaryen(places, "wasm-metadce", wasm, &["--quiet", &format!("--graph-file={}", path.display())])
+}
+
+/// Runs one of binaryen's programs over a module, in place.
+fn binaryen(places: &Places, program: &str, wasm: &Path, arguments: &[&str]) -> Result<()> {
+    let program = places.below("host-tests/browser-page/node_modules/.bin").join(program);
+    let mut command = Command::new(program);
+    command.args(arguments).args(FEATURES).arg(wasm).arg("-o").arg(wasm);
+    succeed(command.stdout(Stdio::null()))
 }
 
 /// A module without its comments' lines and indentation. Comments at the end of a line stay: telling them from text
