@@ -4,6 +4,7 @@
 
 pub mod conformance;
 pub mod fixture;
+pub mod reference;
 pub mod shared;
 pub mod vectors;
 

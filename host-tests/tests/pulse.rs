@@ -4,6 +4,7 @@
 use flagstone_host::engine::{CallError, Instance, Opening};
 use flagstone_host::{ComponentSource, Engine};
 use flagstone_seal::Mark;
+use flagstone_seal::PulseStage;
 use host_tests::fixture::{AUDIENCE, ENVIRONMENT, ISSUED, World, snapshot};
 
 const DEFINITION: &str = include_str!("../browser-page/definition.yaml");
@@ -16,6 +17,10 @@ fn detail(instance: &mut Instance, flag: &str, now: u64) -> Option<String> {
     instance
         .decide(STAFF, flag, now)
         .map_or_else(|error| Some(error.to_string()), |(decision, _)| decision.detail)
+}
+
+fn at(flag: &str, stage: u8) -> PulseStage {
+    PulseStage { flag: flag.into(), stage, since: 0 }
 }
 
 #[test]
@@ -38,10 +43,10 @@ fn a_pulse_for_another_snapshot_only_halts() {
     assert_eq!(detail(&mut instance, PLANNED, ISSUED).as_deref(), Some("expired"));
 
     // Its stages do not open this snapshot's plans, and its lease does not count here.
-    instance.pulse(&world.pulse(1, other, &[(PLANNED, 1)], &[]).unwrap(), ISSUED).unwrap();
+    instance.pulse(&world.pulse(1, other, &[at(PLANNED, 1)], &[]).unwrap(), ISSUED).unwrap();
     assert_eq!(detail(&mut instance, PLANNED, ISSUED).as_deref(), Some("expired"));
 
-    instance.pulse(&world.pulse(2, mine, &[(PLANNED, 0)], &["greeting"]).unwrap(), ISSUED).unwrap();
+    instance.pulse(&world.pulse(2, mine, &[at(PLANNED, 0)], &["greeting"]).unwrap(), ISSUED).unwrap();
     assert_eq!(detail(&mut instance, PLANNED, ISSUED).as_deref(), Some("stage"));
 
     // What was open stays open for as long as it was to be, what was halted stays halted, and no longer lease.
@@ -51,16 +56,16 @@ fn a_pulse_for_another_snapshot_only_halts() {
     assert_eq!(detail(&mut instance, "greeting", ISSUED + 100).as_deref(), Some("halt"));
 
     // Anyone's stop wins.
-    instance.pulse(&later.pulse(4, other, &[(PLANNED, 1)], &[PLANNED]).unwrap(), ISSUED + 100).unwrap();
+    instance.pulse(&later.pulse(4, other, &[at(PLANNED, 1)], &[PLANNED]).unwrap(), ISSUED + 100).unwrap();
     assert_eq!(detail(&mut instance, PLANNED, ISSUED + 100).as_deref(), Some("halt"));
 
     // An older one is refused, and nothing changes; the next for this snapshot lifts the halts.
-    match instance.pulse(&world.pulse(3, mine, &[(PLANNED, 1)], &[]).unwrap(), ISSUED + 100) {
+    match instance.pulse(&world.pulse(3, mine, &[at(PLANNED, 1)], &[]).unwrap(), ISSUED + 100) {
         Err(CallError::Refused { code, .. }) => assert_eq!(code, "rollback"),
         other => panic!("an older pulse was not refused: {other:?}"),
     }
     assert_eq!(detail(&mut instance, PLANNED, ISSUED + 100).as_deref(), Some("halt"));
-    instance.pulse(&later.pulse(5, mine, &[(PLANNED, 0)], &[]).unwrap(), ISSUED + 100).unwrap();
+    instance.pulse(&later.pulse(5, mine, &[at(PLANNED, 0)], &[]).unwrap(), ISSUED + 100).unwrap();
     assert_eq!(detail(&mut instance, PLANNED, ISSUED + 399).as_deref(), Some("stage"));
     assert_eq!(detail(&mut instance, "greeting", ISSUED + 100), None);
 }

@@ -5,7 +5,8 @@ use serde::{Serialize, Serializer};
 macro_rules! codes {
     ($($(#[$doc:meta])* $name:ident = $text:literal,)*) => {
         /// A diagnostic's stable code: `FS01..` the text itself, `FS02..` the set and its flags,
-        /// `FS03..` targeting, `FS04..` rollout plans, `FS05..` metrics.
+        /// `FS03..` targeting, `FS04..` rollout plans, `FS05..` metrics, `FS06..` what ties flags together.
+        /// `FS0208` was given once and is not given again.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
         pub enum Code { $($(#[$doc])* $name,)* }
 
@@ -44,8 +45,6 @@ codes! {
     Variants = "FS0206",
     /// A variant does not satisfy its flag's `valueSchema`.
     ValueSchema = "FS0207",
-    /// A part of the format that this version does not act on.
-    Unsupported = "FS0208",
     /// The definition is for another environment.
     Environment = "FS0209",
 
@@ -63,6 +62,10 @@ codes! {
     UnknownVariant = "FS0306",
     /// A rule that would carry identities to where they must not be.
     Privacy = "FS0307",
+    /// A pattern that is none, or that cannot become a table.
+    Pattern = "FS0308",
+    /// A network that is none, or is not written as meant.
+    Network = "FS0309",
 
     /// A flag with a plan lacks what governance asks for.
     Governance = "FS0401",
@@ -76,11 +79,24 @@ codes! {
     Guardrail = "FS0405",
     /// A plan whose baseline and candidate do not fit.
     Arms = "FS0406",
+    /// Times of a plan that contradict each other or lead nowhere.
+    Schedule = "FS0407",
+    /// Paused intake without the memory that it needs.
+    Intake = "FS0408",
 
     /// A metric that says neither what is bad nor what is averaged, or both.
     Metric = "FS0501",
     /// A metric that cannot do what a guardrail or criterion asks of it.
     MetricRole = "FS0502",
+
+    /// Flags that are each other's prerequisites in a circle, or through too many others.
+    Prerequisite = "FS0601",
+    /// Slots of a layer that overlap, or a flag in two layers.
+    Layer = "FS0602",
+    /// A flag that too many holdouts name.
+    Holdout = "FS0603",
+    /// A unit that is to have two variants at once.
+    Override = "FS0604",
 }
 
 impl Serialize for Code {

@@ -38,9 +38,11 @@ pub mod limits;
 mod lower;
 pub mod model;
 mod nearest;
+pub mod peers;
 mod read;
 mod render;
 pub mod span;
+mod time;
 mod tree;
 
 use sha2::{Digest, Sha256};

@@ -21,5 +21,32 @@ pub const KEY_BYTES: usize = snapshot::MAX_NAME_BYTES;
 pub const VARIANTS: usize = snapshot::MAX_VARIANTS;
 /// Stages of one rollout plan.
 pub const STAGES: usize = snapshot::MAX_STAGES;
+/// Nesting of groups and repetitions in a pattern.
+pub const PATTERN_DEPTH: u32 = 64;
+/// Bytes that making a table of a pattern may take, before it is minimised; the table itself is capped by
+/// [`snapshot::MAX_DFA_BYTES`].
+pub const PATTERN_BUILD_BYTES: usize = 2 << 20;
+/// States of a pattern before they are minimised: more than a table can have, and soon looked through.
+pub const PATTERN_STATES: usize = 20_000;
+/// Ranges of addresses of one test, merged.
+pub const NETWORKS: usize = snapshot::MAX_NETWORKS;
+/// Keys that a segment keeps as a list unless told otherwise, and that one variant's overrides may name.
+pub const LIST_KEYS: usize = 1_000;
+/// Keys that a segment may be told to keep as a list.
+pub const LONGEST_LIST: usize = snapshot::MAX_MEMBERS;
+/// Bytes of one list of keys once hashed.
+pub const KEY_SET_BYTES: usize = snapshot::MAX_KEY_SET_BYTES;
+/// Prerequisites of one flag.
+pub const PREREQUISITES: usize = snapshot::MAX_PREREQUISITES;
+/// Flags on the longest way along prerequisites, the first one not counted.
+pub const PREREQUISITE_DEPTH: usize = snapshot::MAX_PREREQUISITE_DEPTH;
+/// Layers, and holdouts, of a definition.
+pub const LAYERS: usize = snapshot::MAX_LAYERS;
+/// Holdouts that name one flag, and ranges that it has of a layer.
+pub const FLAG_PARTS: usize = snapshot::MAX_FLAG_PARTS;
+/// Steps of a schedule, and pauses.
+pub const SCHEDULE: usize = snapshot::MAX_SCHEDULE;
+/// Seconds of a ramp or of a watch with a share.
+pub const RAMP_SECONDS: u64 = snapshot::MAX_RAMP_SECONDS;
 /// Diagnostics kept for one definition; what comes after is counted, not shown.
 pub const DIAGNOSTICS: usize = 500;

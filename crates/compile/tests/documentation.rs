@@ -39,11 +39,25 @@ fn every_code_and_limit_is_listed() {
     for code in Code::ALL {
         assert!(page.contains(&format!("| `{}` |", code.as_str())), "{}", code.as_str());
     }
-    for limit in
-        [limits::SOURCE_DEPTH, limits::RULE_DEPTH, limits::KEY_BYTES, limits::STAGES, limits::DIAGNOSTICS]
-    {
+    for limit in [
+        limits::SOURCE_DEPTH,
+        limits::RULE_DEPTH,
+        limits::KEY_BYTES,
+        limits::STAGES,
+        limits::DIAGNOSTICS,
+        limits::PATTERN_DEPTH as usize,
+        limits::PREREQUISITES,
+        limits::PREREQUISITE_DEPTH,
+        limits::FLAG_PARTS,
+        limits::SCHEDULE,
+    ] {
         assert!(page.contains(&limit.to_string()), "{limit}");
     }
+    assert_eq!(
+        (limits::LIST_KEYS, limits::LONGEST_LIST, limits::NETWORKS, limits::LAYERS),
+        (1_000, 10_000, 10_000, 1_024)
+    );
+    assert_eq!((limits::KEY_SET_BYTES >> 20, limits::RAMP_SECONDS / 86_400), (8, 3_660));
     assert_eq!((limits::SOURCE_BYTES >> 20, limits::PROGRAM_OPS, limits::VARIANTS), (32, 4096, 1000));
 }
 
@@ -67,12 +81,22 @@ fn the_reader_knows_every_key_of_the_schema_and_the_reference_names_it() {
     let mut flag = nulls("flag");
     flag["rollout"] = nulls("rollout");
     flag["rollout"]["stages"] = json!([nulls("stage")]);
+    flag["rollout"]["schedule"] = json!([nulls("step")]);
+    flag["rollout"]["pauses"] = json!([nulls("pause")]);
+    let watch =
+        schema["definitions"]["rollout"]["properties"]["watch"]["properties"].as_object().expect("keys");
+    flag["rollout"]["watch"] =
+        watch.keys().map(|key| (key.clone(), Value::Null)).collect::<serde_json::Map<_, _>>().into();
     flag["rollout"]["guardrails"] = json!([nulls("guardrail")]);
     let mut set: serde_json::Map<String, Value> =
         keys(&schema, None).into_iter().map(|key| (key, Value::Null)).collect();
     set.insert("flags".into(), json!({ "f": flag }));
     set.insert("metrics".into(), json!({ "m": nulls("metric") }));
     set.insert("segments".into(), json!({ "s": nulls("segment") }));
+    set.insert("holdouts".into(), json!({ "h": nulls("holdout") }));
+    let mut layer = nulls("layer");
+    layer["flags"] = json!({ "f": nulls("range") });
+    set.insert("layers".into(), json!({ "l": layer }));
     let text = Value::Object(set.clone()).to_string();
     let outcome = compile(&Source::with_format("all.json", text, Format::Json), &strict());
     let unknown: Vec<_> =
@@ -92,6 +116,11 @@ fn the_reader_knows_every_key_of_the_schema_and_the_reference_names_it() {
         Some("guardrail"),
         Some("metric"),
         Some("segment"),
+        Some("holdout"),
+        Some("layer"),
+        Some("range"),
+        Some("step"),
+        Some("pause"),
     ] {
         for key in keys(&schema, definition) {
             assert!(page.contains(&format!("`{key}`")), "`{key}` of {definition:?} is not in the reference");
@@ -120,7 +149,12 @@ fn the_schema_lists_every_operator_of_the_engine() {
         assert!(!unknown, "{operator}");
     }
     assert!(!operators.contains("regex"));
-    assert_eq!(operators.len(), 41);
+    assert_eq!(operators.len(), 55);
+    let page = doc("definition.md");
+    for operator in &operators {
+        let named = page.lines().any(|line| line.starts_with('|') && line.contains(operator.as_str()));
+        assert!(named, "`{operator}` is not in a table of the reference");
+    }
 }
 
 #[test]

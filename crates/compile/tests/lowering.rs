@@ -41,7 +41,7 @@ fn conditions_jump_forward() {
             attribute("x"),
             Op::Constant(Json::Integer(1)),
             Op::Compare(Comparison::Equal),
-            Op::JumpIfFalse(6),
+            Op::Branch { target: 6, rule: 1 },
             text("a"),
             Op::Jump(7),
             text("b"),

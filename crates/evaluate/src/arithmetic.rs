@@ -29,6 +29,7 @@ pub(crate) fn arithmetic<'a>(built: &Built<'a>, which: u8, arguments: &[Item<'a>
         Some(text) => parse_float(text).unwrap_or(f64::NAN),
         None => match item {
             Item::Null | Item::Bool(_) => f64::NAN,
+            list if built.count(*list).is_some() => parse_float(&built.written(*list)).unwrap_or(f64::NAN),
             other => built.to_number(*other),
         },
     };

@@ -10,41 +10,55 @@ use crate::operators;
 use crate::state::State;
 use crate::trace::{Test, Trace};
 
-/// The answer of one such test.
+/// The answer of one such test; none is null.
 #[inline]
-pub(crate) fn run<'a>(state: &State<'a>, instruction: &Instruction) -> Item<'a> {
+pub(crate) fn run(state: &State<'_>, instruction: &Instruction) -> Option<bool> {
     let scene = &state.scene;
-    let value = scene.context.attribute(u32::from(instruction.b.get()));
+    let attribute = u32::from(instruction.b.get());
     let constant = scene.snapshot.heap_at(instruction.c.get());
     match instruction.op {
-        code::ATTRIBUTE_IN => match value {
-            Item::Text(text) => Item::Bool(text_set::contains(constant, text)),
-            _ => Item::Bool(false),
-        },
-        code::ATTRIBUTE_COMPARE => {
-            let other = Item::read(constant);
-            Item::Bool(match (value, other) {
-                (Item::Text(text), Item::Text(other)) => (text == other) == (instruction.a < 2),
-                _ => operators::compare(&state.built, instruction.a, value, other),
-            })
+        code::ATTRIBUTE_IN => {
+            Some(scene.context.text(attribute).is_some_and(|text| text_set::contains(constant, text)))
         }
+        code::ATTRIBUTE_COMPARE => Some(match scene.context.text(attribute) {
+            Some(text) => (text == constant_text(constant)?) == (instruction.a < 2),
+            None => {
+                let value = scene.context.attribute(attribute);
+                operators::compare(&state.built, instruction.a, value, Item::read(constant))
+            }
+        }),
         code::ATTRIBUTE_VERSION => {
-            version(state, instruction.a, value, constant).map_or(Item::Null, Item::Bool)
+            let relation = Relation::from_code(instruction.a)?;
+            let other = Version::read(constant)?;
+            match scene.context.version(scene.snapshot, attribute) {
+                Some(version) => Some(relation.holds(&version, &other)),
+                None => number_as_version(state, attribute, relation, &other),
+            }
         }
-        op => operators::affix(&state.built, value, Item::read(constant), op == code::ATTRIBUTE_ENDS),
+        code::ATTRIBUTE_STARTS => Some(scene.context.text(attribute)?.starts_with(constant_text(constant)?)),
+        _ => Some(scene.context.text(attribute)?.ends_with(constant_text(constant)?)),
     }
 }
 
-fn version<'a>(state: &State<'a>, relation: u8, value: Item<'a>, constant: &[u8]) -> Option<bool> {
-    let relation = Relation::from_code(relation)?;
-    let other = Version::read(constant)?;
-    match value {
-        Item::Text(text) => Some(relation.holds(&Version::parse(text)?, &other)),
-        number => {
-            let text = operators::written(&state.built, number)?;
-            Some(relation.holds(&Version::parse(text.as_bytes())?, &other))
-        }
-    }
+/// The text value at the start of checked bytes.
+#[inline]
+fn constant_text(bytes: &[u8]) -> Option<&[u8]> {
+    let (length, rest) = bytes.get(1..)?.split_first_chunk::<4>()?;
+    rest.get(..u32::from_le_bytes(*length) as usize)
+}
+
+/// flagd reads a number by its text.
+#[cold]
+fn number_as_version(
+    state: &State<'_>,
+    attribute: u32,
+    relation: Relation,
+    other: &Version<'_>,
+) -> Option<bool> {
+    let value = state.scene.context.attribute(attribute);
+    value.number()?;
+    let text = operators::written(&state.built, value)?;
+    Some(relation.holds(&Version::parse(text.as_bytes())?, other))
 }
 
 /// Tells the listener of it.

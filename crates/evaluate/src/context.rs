@@ -12,10 +12,13 @@ mod json;
 use alloc::vec::Vec;
 
 use flagstone_snapshot::limits::{MAX_CONTEXT_ATTRIBUTES, MAX_CONTEXT_BYTES};
+use flagstone_snapshot::version::Version;
 use flagstone_snapshot::{List, Object, Snapshot, Value, ValueError, murmur3_x64_128};
 
 use crate::item::Item;
 
+/// Tag of a text in the value encoding.
+const TEXT: u8 = 6;
 /// Slot of an attribute that the context does not have.
 const ABSENT: u32 = u32::MAX;
 
@@ -27,8 +30,16 @@ pub struct Context {
     packed: Vec<u8>,
     /// Where each attribute of the snapshot begins.
     slots: Vec<u32>,
+    /// The attributes that rules read as versions, parsed once: the parts, and where the pre-release lies.
+    versions: Vec<Option<Parsed>>,
     /// Hash of the targeting key, taken once for all plans, layers and holdouts.
     unit: Option<(u64, u64)>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Parsed {
+    parts: [u64; 3],
+    pre: (u32, u32),
 }
 
 /// The attribute of the targeting key, in every snapshot.
@@ -139,7 +150,7 @@ impl Context {
             Some((bytes.as_ptr() as usize - base) as u32)
         };
         self.slots = (0..snapshot.attribute_count()).map(|index| find(index).unwrap_or(ABSENT)).collect();
-        self.hash_unit(snapshot);
+        self.prepare(snapshot);
         Ok(())
     }
 
@@ -148,7 +159,7 @@ impl Context {
         self.unit = None;
         let taken = self.find_attributes(snapshot);
         match taken {
-            Ok(()) => self.hash_unit(snapshot),
+            Ok(()) => self.prepare(snapshot),
             Err(_) => self.slots.clear(),
         }
         taken
@@ -180,8 +191,41 @@ impl Context {
         if rest.is_empty() { Ok(()) } else { Err(ContextError::Value(ValueError::Trailing)) }
     }
 
-    fn hash_unit(&mut self, snapshot: &Snapshot<'_>) {
+    /// What every decision would otherwise do again: the unit's hash, versions read.
+    fn prepare(&mut self, snapshot: &Snapshot<'_>) {
         self.unit = if snapshot.buckets_units() { self.hash_of(TARGETING_KEY) } else { None };
+        self.versions.clear();
+        for attribute in 0..snapshot.attribute_count() {
+            if snapshot.version_number(attribute).is_some() {
+                let parsed = self.parse_version(attribute);
+                self.versions.push(parsed);
+            }
+        }
+    }
+
+    fn parse_version(&self, attribute: u32) -> Option<Parsed> {
+        let Item::Text(text) = self.attribute(attribute) else { return None };
+        let version = Version::parse(text)?;
+        let start = (version.pre.as_ptr() as usize).saturating_sub(self.packed.as_ptr() as usize);
+        let pre = if version.pre.is_empty() { (0, 0) } else { (start as u32, version.pre.len() as u32) };
+        Some(Parsed { parts: version.parts, pre })
+    }
+
+    /// The version in an attribute that rules read as one, none when it is no text or no version.
+    #[inline]
+    pub(crate) fn version(&self, snapshot: &Snapshot<'_>, attribute: u32) -> Option<Version<'_>> {
+        let number = snapshot.version_number(attribute)?;
+        let Parsed { parts, pre } = (*self.versions.get(number as usize)?)?;
+        Some(Version { parts, pre: self.packed.get(pre.0 as usize..)?.get(..pre.1 as usize)? })
+    }
+
+    /// The text of an attribute, none when it is no text.
+    #[inline]
+    pub(crate) fn text(&self, index: u32) -> Option<&[u8]> {
+        let offset = *self.slots.get(index as usize)?;
+        let (tag, rest) = self.packed.get(offset as usize..)?.split_first()?;
+        let (length, rest) = rest.split_first_chunk::<4>()?;
+        if *tag == TEXT { rest.get(..u32::from_le_bytes(*length) as usize) } else { None }
     }
 
     /// The value of an attribute of the snapshot, by position; null when the context does not have it.

@@ -58,12 +58,12 @@ impl Control {
             if let (Some(ceiling), Some(slot)) = (ceiling, control.flags.get_mut(index as usize)) {
                 *slot = stage.min(ceiling);
                 if since > 0 {
-                    control.since.push((index, since));
+                    // Pulses are sorted by key, and so are flags: this is the end.
+                    let place = control.since.partition_point(|(flag, _)| *flag < index);
+                    control.since.insert(place, (index, since));
                 }
             }
         }
-        control.since.sort_unstable();
-        control.since.dedup_by_key(|(index, _)| *index);
         control.halt(snapshot, halts);
         control
     }

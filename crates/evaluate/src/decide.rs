@@ -63,11 +63,19 @@ pub(crate) fn traced<T: Trace>(
         trace.check("flag-exists", false);
         return (Decision::failed(NO_FLAG, ErrorCode::FlagNotFound), trace);
     };
-    let scene = Scene { snapshot, context, flag_key: flag.key(), now };
+    let scene = Scene { snapshot, context, flag_key: flag.key_bytes(), now };
     let mut machine = Machine { state: State::new(scene), trace };
     machine.trace.check("flag-exists", true);
     let decision = machine.decide(control, flag);
     (decision, machine.trace)
+}
+
+/// What a plan says of a unit.
+enum Placed {
+    /// It is in an arm.
+    In(Decision),
+    /// It is not, and why.
+    Out(Detail),
 }
 
 impl<'a, T: Trace> Machine<'a, T> {
@@ -122,13 +130,13 @@ impl<'a, T: Trace> Machine<'a, T> {
         if let Some(plan) = &plan {
             let open = schedule::open(plan, control.open(index), now);
             stage = open.map(|open| open.stage);
-            if let Some(open) = open
-                && let Some(decision) = self.placed(&flag, plan, open, memory)?
-            {
-                return Ok(decision);
+            fallback = Detail::Closed;
+            if let Some(open) = open {
+                match self.placed(&flag, plan, open, memory)? {
+                    Placed::In(decision) => return Ok(decision),
+                    Placed::Out(detail) => fallback = detail,
+                }
             }
-            let paused = open.is_some() && plan.intake_paused();
-            fallback = if paused { Detail::Paused } else { Detail::Closed };
             if T::ON && open.is_none() {
                 self.trace.check("stage", false);
                 self.tell_stages(plan, None);
@@ -234,7 +242,7 @@ impl<'a, T: Trace> Machine<'a, T> {
                 (Some(decision), _) => decision,
                 (None, Some(other)) => {
                     self.trace.nested(true);
-                    self.state.scene.flag_key = other.key();
+                    self.state.scene.flag_key = other.key_bytes();
                     let decision = self.decide(control, other);
                     self.state.scene.flag_key = key;
                     self.trace.nested(false);
@@ -267,14 +275,15 @@ impl<'a, T: Trace> Machine<'a, T> {
         memory::recall(&self.state.scene, flag, flag.parts()?.sticky()?)
     }
 
-    /// The unit's place in the open stage, or the one that it brings as remembered.
+    /// The unit's place in the open stage, or the one that it brings as remembered; else whether only paused intake keeps it
+    /// out.
     fn placed(
         &mut self,
         flag: &Flag<'a>,
         plan: &Plan<'a>,
         open: Open,
         memory: Option<Memory>,
-    ) -> Result<Option<Decision>, Fault> {
+    ) -> Result<Placed, Fault> {
         let scene = self.state.scene;
         let unit = scene.context.unit(plan.unit()).map(|unit| position(unit, plan.salt()));
         // A unit without a key is in no share, and on no list either: there is nothing to hold an outcome against.
@@ -311,9 +320,9 @@ impl<'a, T: Trace> Machine<'a, T> {
             (None, Some(Memory { arm, cohort: Some(cohort), .. })) => {
                 (Place { arm, cohort, probability: 0, listed: false }, Detail::Remembered, Reason::Split)
             }
-            _ => return Ok(None),
+            _ => return Ok(Placed::Out(if place.is_some() { Detail::Paused } else { Detail::Closed })),
         };
-        Ok(Some(Decision {
+        Ok(Placed::In(Decision {
             arm: place.arm,
             stage: Some(open.stage),
             cohort: Some(place.cohort),

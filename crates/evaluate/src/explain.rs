@@ -203,7 +203,7 @@ impl Trace for Told {
 pub fn targeting_json(snapshot: &Snapshot<'_>, context: &Context, flag: u32, now: u64) -> Option<String> {
     let flag = snapshot.flag(flag)?;
     let rule = snapshot.rule(flag.targeting()?)?;
-    let scene = Scene { snapshot, context, flag_key: flag.key(), now };
+    let scene = Scene { snapshot, context, flag_key: flag.key_bytes(), now };
     let mut machine = Machine { state: State::new(scene), trace: Silent };
     let answer = machine.run(rule).ok()?;
     let mut out = String::new();

@@ -108,13 +108,13 @@ fn default_hash(scene: &Scene<'_>, version: u8) -> Option<u32> {
     if version == 3 {
         let mut bytes = Vec::with_capacity(scene.flag_key.len() + key.len() + 16);
         head(4, 2, &mut bytes);
-        for text in [scene.flag_key.as_bytes(), key] {
+        for text in [scene.flag_key, key] {
             head(3, text.len() as u64, &mut bytes);
             bytes.extend_from_slice(text);
         }
         hash.write(&bytes);
     } else {
-        hash.write(scene.flag_key.as_bytes());
+        hash.write(scene.flag_key);
         hash.write(key);
     }
     Some(hash.finish())
@@ -152,7 +152,16 @@ fn cbor<'a>(built: &Built<'a>, item: Item<'a>, out: &mut Vec<u8>, depth: usize) 
                 encoded.extend_from_slice(key);
                 sorted.push((encoded, value));
             }
-            sorted.sort_by(|a, b| a.0.cmp(&b.0));
+            // A handful: a sort of the library's would be more code than all of this.
+            for end in 1..sorted.len() {
+                let place = sorted
+                    .get(..end)
+                    .unwrap_or_default()
+                    .partition_point(|before| sorted.get(end).is_some_and(|member| before.0 <= member.0));
+                if let Some(run) = sorted.get_mut(place..=end) {
+                    run.rotate_right(1);
+                }
+            }
             for (key, value) in sorted {
                 out.extend_from_slice(&key);
                 cbor(built, value, out, depth + 1)?;

@@ -4,7 +4,7 @@
 use core::cmp::Ordering;
 
 use alloc::string::String;
-use flagstone_snapshot::{List, Object, json_text};
+use flagstone_snapshot::{List, Object, json_text, number_text};
 
 /// A value on the machine's stack: read in place, or built during this evaluation.
 #[derive(Debug, Clone, Copy)]
@@ -130,6 +130,7 @@ impl<'a> Built<'a> {
         match item {
             _ if depth == 0 => f64::NAN,
             Item::Null => 0.0,
+            Item::Bool(_) if depth < MAX_NESTING => f64::NAN, // in a list it is the text of it that is read
             Item::Bool(value) => f64::from(u8::from(value)),
             Item::Text(_) | Item::Made(..) => parse_number(self.str(item).unwrap_or_default()),
             Item::List(_) | Item::Gathered(..) => match self.count(item) {
@@ -147,7 +148,9 @@ impl<'a> Built<'a> {
         match (a, b) {
             (Item::Null, Item::Null) => true,
             (Item::Null, _) | (_, Item::Null) => false,
-            (Item::Object(_), _) | (_, Item::Object(_)) => false,
+            (Item::Object(_), other) | (other, Item::Object(_)) => {
+                self.text(other) == Some(b"[object Object]")
+            }
             _ => match (self.text(a), self.text(b)) {
                 (Some(a), Some(b)) => a == b,
                 _ => match (self.count(a), self.count(b)) {
@@ -193,15 +196,30 @@ impl<'a> Built<'a> {
         }
     }
 
-    /// JavaScript's order of two values; none when there is none (so every comparison is false).
+    /// JavaScript's order of two values; none when there is none (so every comparison is false). Lists and objects are
+    /// ordered by their text, which with a number or boolean is read as a number.
     pub(crate) fn order(&self, a: Item<'a>, b: Item<'a>) -> Option<Ordering> {
         match (a, b) {
             (Item::Integer(a), Item::Integer(b)) => Some(a.cmp(&b)),
             _ => match (self.text(a), self.text(b)) {
                 (Some(a), Some(b)) => Some(a.cmp(b)),
-                _ => self.to_number(a).partial_cmp(&self.to_number(b)),
+                (a_text, b_text) => {
+                    let composed =
+                        |item: Item<'a>| self.count(item).is_some() || matches!(item, Item::Object(_));
+                    if (a_text.is_some() || composed(a)) && (b_text.is_some() || composed(b)) {
+                        return Some(self.written(a).cmp(&self.written(b)));
+                    }
+                    self.to_number(a).partial_cmp(&self.to_number(b))
+                }
             },
         }
+    }
+
+    /// The text of a value, as [`Built::write`] writes it.
+    pub(crate) fn written(&self, item: Item<'a>) -> String {
+        let mut text = String::new();
+        self.write(item, &mut text);
+        text
     }
 
     /// Writes a value as JavaScript's `String(value)` would, null as nothing (as `Array.join` does).
@@ -214,8 +232,13 @@ impl<'a> Built<'a> {
             _ if depth == 0 => {}
             Item::Null => {}
             Item::Bool(value) => out.push_str(if value { "true" } else { "false" }),
-            Item::Integer(value) => write_integer(value.unsigned_abs(), value < 0, out),
-            Item::Unsigned(value) => write_integer(value, false, out),
+            Item::Integer(value) => {
+                if value < 0 {
+                    out.push('-');
+                }
+                json_text::write_whole(value.unsigned_abs(), out);
+            }
+            Item::Unsigned(value) => json_text::write_whole(value, out),
             Item::Number(value) => json_text::write_number(value, out),
             Item::Text(_) | Item::Made(..) => out.push_str(self.str(item).unwrap_or_default()),
             Item::List(_) | Item::Gathered(..) => {
@@ -287,11 +310,7 @@ fn parse_number(text: &str) -> f64 {
     if text.is_empty() {
         return 0.0;
     }
-    // Rust would also take `inf`, `nan` and the like, which JavaScript does not.
-    if text.bytes().any(|byte| !matches!(byte, b'0'..=b'9' | b'+' | b'-' | b'.' | b'e' | b'E')) {
-        return f64::NAN;
-    }
-    text.parse().unwrap_or(f64::NAN)
+    number_text::parse(text.as_bytes()).unwrap_or(f64::NAN)
 }
 
 /// JavaScript's `parseFloat`: the longest number at the start, none when there is none.
@@ -323,40 +342,18 @@ pub(crate) fn parse_float(text: &str) -> Option<f64> {
             end = exponent;
         }
     }
-    text.get(..end)?.parse().ok()
+    number_text::parse(bytes.get(..end)?)
 }
 
-fn write_integer(value: u64, negative: bool, out: &mut String) {
-    let mut digits = [0u8; 20];
-    let start = write_unsigned(value, &mut digits);
-    if negative {
-        out.push('-');
-    }
-    out.extend(digits.iter().skip(start).map(|digit| char::from(*digit)));
-}
-
-/// The decimal digits of a number at the end of `digits`; where they begin.
-pub(crate) fn write_digits(value: i64, digits: &mut [u8; 20]) -> usize {
-    let start = write_unsigned(value.unsigned_abs(), digits);
+/// The decimal text of a whole number at the end of `room`; where it begins.
+pub(crate) fn write_digits(value: i64, room: &mut [u8; 20]) -> usize {
+    let start = number_text::digits(value.unsigned_abs(), room);
     // The least number has 19 digits, so there is room for its sign.
-    match digits.get_mut(start.wrapping_sub(1)) {
+    match room.get_mut(start.wrapping_sub(1)) {
         Some(sign) if value < 0 => {
             *sign = b'-';
             start - 1
         }
         _ => start,
     }
-}
-
-fn write_unsigned(mut value: u64, digits: &mut [u8; 20]) -> usize {
-    let mut start = digits.len();
-    for digit in digits.iter_mut().rev() {
-        *digit = b'0' + (value % 10) as u8;
-        value /= 10;
-        start -= 1;
-        if value == 0 {
-            break;
-        }
-    }
-    start
 }

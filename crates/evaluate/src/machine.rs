@@ -93,7 +93,7 @@ impl<'a, T: Trace> Machine<'a, T> {
                     stack.push(Item::read(self.state.scene.snapshot.heap_at(instruction.c.get())))?;
                 }
                 code::ATTRIBUTE => stack.push(self.state.scene.context.attribute(instruction.c.get()))?,
-                code::FLAG_KEY => stack.push(Item::Text(self.state.scene.flag_key.as_bytes()))?,
+                code::FLAG_KEY => stack.push(Item::Text(self.state.scene.flag_key))?,
                 code::TIMESTAMP => stack.push(Item::Integer(self.state.scene.now as i64))?,
                 code::VARIABLE => {
                     let path = stack.pop()?;
@@ -117,9 +117,20 @@ impl<'a, T: Trace> Machine<'a, T> {
                 | code::ATTRIBUTE_VERSION => {
                     let result = attribute_tests::run(&self.state, instruction);
                     if T::ON {
-                        attribute_tests::tell(&self.state, instruction, result, &mut self.trace);
+                        let answer = result.map_or(Item::Null, Item::Bool);
+                        attribute_tests::tell(&self.state, instruction, answer, &mut self.trace);
                     }
-                    stack.push(result)?;
+                    // Most tests are conditions: the jump behind takes the answer without the stack.
+                    match program.get(at) {
+                        Some(jump) if jump.op == code::JUMP_IF_FALSE => {
+                            let holds = result == Some(true);
+                            if T::ON && jump.b.get() > 0 {
+                                self.trace.rule(jump.b.get(), holds);
+                            }
+                            at = if holds { at + 1 } else { jump.c.get() as usize };
+                        }
+                        _ => stack.push(result.map_or(Item::Null, Item::Bool))?,
+                    }
                 }
                 code::RETURN_VARIANT => return Ok(Answer::Variant(instruction.b.get(), instruction.a != 0)),
                 code::RETURN_SHARES => {

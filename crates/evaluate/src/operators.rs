@@ -205,7 +205,7 @@ pub(crate) fn variable<'a>(state: &State<'a>, path: Item<'a>) -> Result<Item<'a>
         let scene = &state.scene;
         return Ok(match path {
             "" => scene.snapshot.whole_context().map_or(Item::Null, |index| scene.context.attribute(index)),
-            "$flagd.flagKey" => Item::Text(scene.flag_key.as_bytes()),
+            "$flagd.flagKey" => Item::Text(scene.flag_key),
             "$flagd.timestamp" => Item::Integer(scene.now as i64),
             path => scene.context.at(scene.snapshot, path),
         });

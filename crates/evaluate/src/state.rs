@@ -31,7 +31,7 @@ pub(crate) enum Fault {
 pub(crate) struct Scene<'a> {
     pub(crate) snapshot: &'a Snapshot<'a>,
     pub(crate) context: &'a Context,
-    pub(crate) flag_key: &'a str,
+    pub(crate) flag_key: &'a [u8],
     pub(crate) now: u64,
 }
 

@@ -1,9 +1,8 @@
 //! JSON text of values, always the same: compact, members in the order given, shortest numbers.
 
 use alloc::string::String;
-use core::fmt::Write;
 
-use crate::Json;
+use crate::{Json, number_text};
 
 /// The compact JSON text of a value.
 #[must_use]
@@ -17,8 +16,13 @@ fn write(json: &Json, out: &mut String) {
     match json {
         Json::Null => out.push_str("null"),
         Json::Bool(value) => out.push_str(if *value { "true" } else { "false" }),
-        Json::Integer(value) => print(out, format_args!("{value}")),
-        Json::Unsigned(value) => print(out, format_args!("{value}")),
+        Json::Integer(value) => {
+            if *value < 0 {
+                out.push('-');
+            }
+            write_whole(value.unsigned_abs(), out);
+        }
+        Json::Unsigned(value) => write_whole(*value, out),
         Json::Number(value) => write_number(*value, out),
         Json::Text(value) => write_string(value, out),
         Json::List(elements) => {
@@ -51,31 +55,17 @@ fn write(json: &Json, out: &mut String) {
     }
 }
 
-/// Writing to a `String` cannot fail.
-fn print(out: &mut String, arguments: core::fmt::Arguments<'_>) {
-    let _ = out.write_fmt(arguments);
-}
-
 /// A number as JavaScript would print it: the shortest digits that read back, an exponent only from 10^21
 /// up and below 10^-6. Numbers that are not finite print as `null`.
 pub fn write_number(value: f64, out: &mut String) {
-    let size = if value < 0.0 { -value } else { value };
-    if !value.is_finite() {
-        out.push_str("null");
-    } else if value == 0.0 {
-        out.push('0');
-    } else if (1e-6..1e21).contains(&size) {
-        print(out, format_args!("{value}"));
-    } else {
-        let start = out.len();
-        print(out, format_args!("{value:e}"));
-        // Rust writes `1e21`, JavaScript `1e+21`.
-        if let Some(at) = out.get(start..).and_then(|text| text.find('e'))
-            && out.as_bytes().get(start + at + 1) != Some(&b'-')
-        {
-            out.insert(start + at + 1, '+');
-        }
-    }
+    number_text::print(value, out);
+}
+
+/// A whole number.
+pub fn write_whole(value: u64, out: &mut String) {
+    let mut digits = [0; 20];
+    let start = number_text::digits(value, &mut digits);
+    out.extend(digits.iter().skip(start).map(|digit| char::from(*digit)));
 }
 
 /// A string in quotes, with the escapes that JSON demands.
@@ -90,7 +80,10 @@ pub fn write_string(text: &str, out: &mut String) {
             '\t' => out.push_str("\\t"),
             '\u{8}' => out.push_str("\\b"),
             '\u{c}' => out.push_str("\\f"),
-            control if u32::from(control) < 0x20 => print(out, format_args!("\\u{:04x}", u32::from(control))),
+            control if u32::from(control) < 0x20 => {
+                out.push_str(if control < '\u{10}' { "\\u000" } else { "\\u001" });
+                out.push(char::from_digit(u32::from(control) & 15, 16).unwrap_or('0'));
+            }
             other => out.push(other),
         }
     }

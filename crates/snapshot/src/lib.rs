@@ -33,6 +33,7 @@
 #![no_std]
 extern crate alloc;
 
+mod big;
 pub mod blob;
 mod draft;
 mod encode;
@@ -42,6 +43,7 @@ pub mod json_text;
 pub mod layout;
 pub mod limits;
 mod load;
+pub mod number_text;
 pub mod program;
 mod value;
 pub mod version;

@@ -4,15 +4,29 @@ use flagstone_snapshot::{Iteration, Json, Op};
 
 use crate::lower::rule::{Rule, Step, truthy};
 use crate::span::Spanned;
-use crate::tree::Node;
+use crate::tree::{Node, Value};
 
 impl Rule<'_> {
+    /// A whole targeting: the conditions of its outermost `if` are its rules, numbered from 1.
+    pub(super) fn targeting(&mut self, node: &Node) -> Step {
+        match node.as_object() {
+            Some([member]) if matches!(member.key.as_str(), "if" | "?:") => match &member.value.value {
+                Value::List(arguments) => self.conditional(arguments, true),
+                _ => self.expression(node),
+            },
+            _ => self.expression(node),
+        }
+    }
+
     /// `if`: condition, answer, condition, answer, …, last answer.
-    pub(super) fn conditional(&mut self, arguments: &[Node]) -> Step {
+    pub(super) fn conditional(&mut self, arguments: &[Node], numbered: bool) -> Step {
         let mut ends = Vec::new();
         let mut pairs = arguments.chunks(2);
         let mut answered = false;
+        let mut rule: u16 = 0;
         for pair in &mut pairs {
+            // Conditions that are decided here count, too: the numbers are the author's.
+            rule = rule.saturating_add(1);
             let [condition, answer] = pair else {
                 // The last one alone is the answer.
                 for last in pair {
@@ -35,7 +49,10 @@ impl Rule<'_> {
                     self.unreachable(answer)?;
                 }
                 None => {
-                    let otherwise = self.jump(Op::JumpIfFalse)?;
+                    let otherwise = match numbered {
+                        true => self.jump(|target| Op::Branch { target, rule })?,
+                        false => self.jump(Op::JumpIfFalse)?,
+                    };
                     self.expression(answer)?;
                     ends.push(self.jump(Op::Jump)?);
                     self.land(otherwise);

@@ -4,17 +4,25 @@ mod calculation;
 mod control;
 mod flag;
 mod flagd;
+mod minimise;
+mod moment;
+mod network;
 mod operators;
+mod ours;
+mod pattern;
 mod plan;
 mod reference;
 mod results;
 mod rule;
+mod scope;
+mod ties;
 mod variable;
 
 use flagstone_snapshot::{Draft, DraftFlag, FlagKind, Json};
 
 use crate::diagnostic::{Code, Diagnostic, Diagnostics};
-use crate::model::{Definition, Metadata};
+use crate::limits;
+use crate::model::{Definition, Flag, Metadata};
 use crate::read::BrokenFlag;
 use crate::{Audience, Options};
 
@@ -25,7 +33,8 @@ pub(crate) fn lower(
     options: &Options,
     diagnostics: &mut Diagnostics,
 ) -> Draft {
-    rule::check_shared(set, options, diagnostics);
+    let scope = scope::Scope::new(set, options);
+    rule::check_shared(&scope, diagnostics);
     check_environment(set, options, diagnostics);
     let environment = match options.environment.as_str() {
         "" => set.metadata.text("environment").unwrap_or_default(),
@@ -41,14 +50,19 @@ pub(crate) fn lower(
         flags: Vec::with_capacity(set.flags.len() + broken.len()),
     };
     let reaches = |client: bool| client || options.audience == Audience::Server;
-    for flag in set.flags.iter().filter(|flag| reaches(flag.client)) {
+    let flags: Vec<&Flag> = set.flags.iter().filter(|flag| reaches(flag.client)).collect();
+    let ties = ties::Ties::new(set, &flags, &mut draft);
+    for flag in flags {
         diagnostics.about(Some(&flag.key));
-        draft.flags.push(flag::lower(flag, set, options, diagnostics));
+        let lowered = flag::lower(flag, &ties, &draft, &scope, diagnostics);
+        draft.flags.push(lowered);
     }
-    for flag in broken.iter().filter(|flag| reaches(flag.client)) {
+    // A key that cannot be laid out cannot be asked for either.
+    let short = |key: &str| (1..=limits::KEY_BYTES).contains(&key.len());
+    for flag in broken.iter().filter(|flag| reaches(flag.client) && short(&flag.key)) {
         diagnostics.about(Some(&flag.key));
         if let Some(rest) = &flag.rest {
-            flag::check_rules(rest, set, options, diagnostics);
+            flag::check_rules(rest, &scope, diagnostics);
         }
         draft.flags.push(DraftFlag {
             enabled: flag.enabled,
@@ -58,7 +72,7 @@ pub(crate) fn lower(
             ..DraftFlag::new(&flag.key, FlagKind::Boolean)
         });
     }
-    diagnostics.about(None);
+    ties::check_prerequisites(&mut draft, &scope, diagnostics);
     draft
 }
 

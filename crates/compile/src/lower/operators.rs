@@ -11,48 +11,14 @@ use crate::span::Spanned;
 use crate::tree::{Node, Value};
 
 /// Every operator there is, for suggestions.
+#[rustfmt::skip]
 const OPERATORS: &[&str] = &[
-    "if",
-    "?:",
-    "and",
-    "or",
-    "!",
-    "!!",
-    "==",
-    "===",
-    "!=",
-    "!==",
-    "<",
-    "<=",
-    ">",
-    ">=",
-    "var",
-    "missing",
-    "missing_some",
-    "in",
-    "cat",
-    "substr",
-    "+",
-    "-",
-    "*",
-    "/",
-    "%",
-    "min",
-    "max",
-    "merge",
-    "map",
-    "filter",
-    "reduce",
-    "all",
-    "some",
-    "none",
-    "log",
-    "fractional",
-    "sem_ver",
-    "starts_with",
-    "ends_with",
-    "$ref",
-    "segment",
+    "if", "?:", "and", "or", "!", "!!", "==", "===", "!=", "!==", "<", "<=", ">", ">=", "var", "missing",
+    "missing_some", "in", "cat", "substr", "+", "-", "*", "/", "%", "min", "max", "merge", "map", "filter", "reduce",
+    "all", "some", "none", "log",
+    "fractional", "sem_ver", "starts_with", "ends_with", "$ref",
+    "segment", "equals_ignore_case", "starts_with_ignore_case", "ends_with_ignore_case", "contains_ignore_case",
+    "in_ignore_case", "matches", "before", "after", "now", "in_network", "between", "any_of", "all_of", "none_of",
 ];
 
 impl Rule<'_> {
@@ -71,8 +37,11 @@ impl Rule<'_> {
         if let Some(iteration) = iteration(operator) {
             return self.iteration(iteration, operator, arguments);
         }
+        if let Some(done) = self.ours(operator, arguments) {
+            return done;
+        }
         match operator.as_str() {
-            "if" | "?:" => self.conditional(arguments),
+            "if" | "?:" => self.conditional(arguments, false),
             "and" => self.chain(arguments, Op::AndJump, false),
             "or" => self.chain(arguments, Op::OrJump, true),
             "!" => self.negation(operator, arguments, Op::Not),
@@ -168,6 +137,7 @@ impl Rule<'_> {
             return;
         }
         let takes = match (least, most) {
+            (0, 0) => "no arguments".to_owned(),
             (1, 1) => "one argument".to_owned(),
             (least, most) if least == most => format!("{least} arguments"),
             (least, usize::MAX) => format!("at least {least} arguments"),

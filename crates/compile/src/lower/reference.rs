@@ -5,7 +5,7 @@ use flagstone_snapshot::{Json, Op};
 use crate::Audience;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::lower::rule::{Rule, Step};
-use crate::model::Segment;
+use crate::model::{Flag, Segment};
 use crate::nearest;
 use crate::span::Span;
 
@@ -60,16 +60,50 @@ impl Rule<'_> {
         self.enter(format!("segment {name}"), span, |rule| rule.membership(segment))
     }
 
+    /// `overrides`: unit by unit the name of a variant, null for everybody else.
+    pub(super) fn overrides(&mut self, flag: &Flag) -> Step {
+        let unit = flag.rollout.as_ref().map_or("targetingKey", |rollout| rollout.unit.as_str());
+        let mut ends = Vec::new();
+        for given in &flag.overrides {
+            if self.options.audience == Audience::Browser && !given.units.is_empty() {
+                return self.fail(
+                    Diagnostic::error(
+                        Code::Privacy,
+                        given.variant.span,
+                        "the overrides would reach browsers",
+                    )
+                    .hint("leave out `client: true`, or have the units' own attributes decide"),
+                );
+            }
+            self.push(Op::Attribute(unit.to_owned()))?;
+            self.constant(Json::List(given.units.iter().flat_map(|key| unit_values(key)).collect()))?;
+            self.push(Op::In)?;
+            let miss = self.jump(Op::JumpIfFalse)?;
+            self.constant(Json::Text(given.variant.value.clone()))?;
+            ends.push(self.jump(Op::Jump)?);
+            self.land(miss);
+        }
+        self.constant(Json::Null)?;
+        for end in ends {
+            self.land(end);
+        }
+        Ok(())
+    }
+
     fn membership(&mut self, segment: &Segment) -> Step {
         let mut ends = Vec::new();
         for (list, answer) in [(&segment.exclude, false), (&segment.include, true)] {
             if list.is_empty() {
                 continue;
             }
-            let keys = list.iter().map(|key| Json::Text(key.clone())).collect();
             self.push(Op::Attribute("targetingKey".to_owned()))?;
-            self.constant(Json::List(keys))?;
-            self.push(Op::In)?;
+            match self.scope.key_set(list) {
+                Some(keys) => self.push(Op::InKeys(keys))?,
+                None => {
+                    self.constant(Json::List(list.keys.iter().map(|key| Json::Text(key.clone())).collect()))?;
+                    self.push(Op::In)?;
+                }
+            }
             let miss = self.jump(Op::JumpIfFalse)?;
             self.constant(Json::Bool(answer))?;
             ends.push(self.jump(Op::Jump)?);
@@ -109,4 +143,10 @@ impl Rule<'_> {
         self.trail.pop();
         done
     }
+}
+
+/// The values by which a unit may name itself: its text, and the whole number whose decimal text it is.
+fn unit_values(key: &str) -> impl Iterator<Item = Json> + use<> {
+    let number = key.parse::<i64>().ok().filter(|number| number.to_string() == key);
+    std::iter::once(Json::Text(key.to_owned())).chain(number.map(Json::Integer))
 }

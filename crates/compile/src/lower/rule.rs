@@ -4,6 +4,7 @@ use flagstone_snapshot::{Json, Op, Program};
 
 use crate::diagnostic::{Code, Diagnostic, Diagnostics};
 use crate::limits;
+use crate::lower::scope::Scope;
 use crate::model::Definition;
 use crate::span::Span;
 use crate::tree::{Node, Value};
@@ -16,29 +17,25 @@ pub(super) struct Stop;
 pub(super) type Step = Result<(), Stop>;
 
 /// Lowers a whole rule; none when it cannot be used, which has been reported.
-pub(super) fn lower(
-    node: &Node,
-    set: &Definition,
-    options: &Options,
-    diagnostics: &mut Diagnostics,
-) -> Option<Program> {
-    Rule::new(set, options, diagnostics).program(|rule| rule.expression(node))
+pub(super) fn lower(node: &Node, scope: &Scope<'_>, diagnostics: &mut Diagnostics) -> Option<Program> {
+    Rule::new(scope, diagnostics).program(|rule| rule.targeting(node))
 }
 
 /// Looks at every shared rule and segment, used or not, so that each is reported once and by itself.
-pub(super) fn check_shared(set: &Definition, options: &Options, diagnostics: &mut Diagnostics) {
-    for evaluator in &set.evaluators {
-        Rule::new(set, options, diagnostics)
-            .program(|rule| rule.reference(&evaluator.name, evaluator.name.span));
+pub(super) fn check_shared(scope: &Scope<'_>, diagnostics: &mut Diagnostics) {
+    for evaluator in &scope.set.evaluators {
+        Rule::new(scope, diagnostics).program(|rule| rule.reference(&evaluator.name, evaluator.name.span));
     }
-    for segment in &set.segments {
-        let server = Options { audience: Audience::Server, ..options.clone() };
-        Rule::new(set, &server, diagnostics).program(|rule| rule.segment(&segment.name, segment.name.span));
+    let server = Options { audience: Audience::Server, ..scope.options.clone() };
+    let server = Scope::new(scope.set, &server);
+    for segment in &scope.set.segments {
+        Rule::new(&server, diagnostics).program(|rule| rule.segment(&segment.name, segment.name.span));
     }
 }
 
 /// A rule being lowered.
 pub(super) struct Rule<'a> {
+    pub(super) scope: &'a Scope<'a>,
     pub(super) set: &'a Definition,
     pub(super) options: &'a Options,
     diagnostics: &'a mut Diagnostics,
@@ -54,10 +51,11 @@ pub(super) struct Rule<'a> {
 }
 
 impl<'a> Rule<'a> {
-    pub(super) fn new(set: &'a Definition, options: &'a Options, diagnostics: &'a mut Diagnostics) -> Self {
+    pub(super) fn new(scope: &'a Scope<'a>, diagnostics: &'a mut Diagnostics) -> Self {
         Rule {
-            set,
-            options,
+            scope,
+            set: scope.set,
+            options: scope.options,
             diagnostics,
             ops: Vec::new(),
             depth: 0,
@@ -100,7 +98,7 @@ impl<'a> Rule<'a> {
     }
 
     /// Pushes a jump whose target is still to come.
-    pub(super) fn jump(&mut self, op: fn(u32) -> Op) -> Result<usize, Stop> {
+    pub(super) fn jump(&mut self, op: impl FnOnce(u32) -> Op) -> Result<usize, Stop> {
         self.push(op(u32::MAX))?;
         Ok(self.ops.len() - 1)
     }
@@ -111,6 +109,7 @@ impl<'a> Rule<'a> {
         if let Some(
             Op::Jump(target)
             | Op::JumpIfFalse(target)
+            | Op::Branch { target, .. }
             | Op::JumpIfTrue(target)
             | Op::AndJump(target)
             | Op::OrJump(target)

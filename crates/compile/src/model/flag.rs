@@ -3,7 +3,7 @@
 use flagstone_snapshot::OnExpiry;
 use serde::{Serialize, Serializer};
 
-use crate::model::{Guardrail, Metadata, Rollout};
+use crate::model::{Guardrail, Metadata, Override, Prerequisite, Rollout};
 use crate::span::Spanned;
 use crate::tree::Node;
 
@@ -46,6 +46,12 @@ pub struct Flag {
     pub value_schema: Option<Node>,
     /// The safe variant.
     pub baseline: Option<Spanned<String>>,
+    /// Other flags that must be at certain variants; else the baseline is served.
+    pub prerequisites: Vec<Prerequisite>,
+    /// Units that get a variant of their own.
+    pub overrides: Vec<Override>,
+    /// Version of the sticky assignment; none: decisions are not remembered.
+    pub sticky: Option<u32>,
     /// Guardrails that hold for every rollout of the flag; a plan's own list contains them too.
     pub guardrails: Vec<Guardrail>,
     /// The rollout plan.

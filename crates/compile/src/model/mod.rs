@@ -6,16 +6,21 @@
 //! thresholds are whole millionths ("micros").
 
 mod flag;
+mod keys;
 mod metric;
 mod rollout;
+mod ties;
 
 use serde::{Serialize, Serializer};
 
 pub use flag::{Flag, State, Variant};
+pub use keys::{KeyList, Store};
 pub use metric::{Audit, BadTest, Better, Bound, Measure, Metric};
 pub use rollout::{
-    Admission, Fairness, Guardrail, Need, NotWorseBy, Role, Rollout, Stage, Success, Watch, Who,
+    Admission, Advance, Fairness, Guardrail, Intake, Need, NotWorseBy, Pause, Role, Rollout, Stage, Step,
+    Success, Watch, Who,
 };
+pub use ties::{Covers, Holdout, Layer, Override, Prerequisite, Range, Slot};
 
 use crate::span::Spanned;
 use crate::tree::{Member, Node};
@@ -36,6 +41,10 @@ pub struct Definition {
     pub slices: Vec<Slice>,
     /// What is measured.
     pub metrics: Vec<Metric>,
+    /// Units kept out of several flags.
+    pub holdouts: Vec<Holdout>,
+    /// Unit intervals that flags share out among themselves.
+    pub layers: Vec<Layer>,
     /// The flags, in the author's order.
     pub flags: Vec<Flag>,
 }
@@ -102,9 +111,9 @@ pub struct Segment {
     /// JsonLogic; without it nobody but the included is in.
     pub when: Option<Node>,
     /// Targeting keys that are in.
-    pub include: Vec<String>,
+    pub include: KeyList,
     /// Targeting keys that are out, whatever else holds.
-    pub exclude: Vec<String>,
+    pub exclude: KeyList,
 }
 
 /// A dimension of outcomes with its few values.

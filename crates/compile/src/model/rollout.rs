@@ -31,6 +31,18 @@ pub struct Rollout {
     pub stages: Vec<Stage>,
     /// Position of the highest stage that people approved; none keeps the plan closed.
     pub ceiling: Option<u8>,
+    /// What opens stages.
+    pub advance: Advance,
+    /// Unix seconds before which the plan is closed.
+    pub not_before: Option<u64>,
+    /// Unix seconds from which on everybody gets the baseline.
+    pub until: Option<u64>,
+    /// From when on each stage may be open; times ascending, stages not falling.
+    pub schedule: Vec<Step>,
+    /// Spans of time in which nothing widens; ascending and apart.
+    pub pauses: Vec<Pause>,
+    /// Whether shares admit anybody new.
+    pub intake: Intake,
 }
 
 impl Rollout {
@@ -40,6 +52,46 @@ impl Rollout {
         let at = self.stages.iter().position(|stage| stage.name == *name)?;
         u8::try_from(at).ok()
     }
+}
+
+/// What opens the stages of a plan.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Advance {
+    /// The pulse.
+    #[default]
+    Pulse,
+    /// The schedule alone.
+    Schedule,
+}
+
+/// Whether shares admit anybody new.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Intake {
+    /// They do.
+    #[default]
+    Open,
+    /// Only who remembers an arm stays in it.
+    Paused,
+}
+
+/// A step of a schedule.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Step {
+    /// Unix seconds.
+    pub at: u64,
+    /// Name of the stage.
+    pub stage: Spanned<String>,
+}
+
+/// A span of time in which nothing widens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Pause {
+    /// Unix seconds.
+    pub from: u64,
+    /// Unix seconds, after `from`; not part of the pause.
+    pub to: u64,
 }
 
 /// One rung of the ladder.
@@ -53,6 +105,8 @@ pub struct Stage {
     pub admission: Admission,
     /// Seconds that the stage stays open at least.
     pub bake: u64,
+    /// Seconds over which its shares grow from those of the stage below, 0 for at once.
+    pub ramp: u64,
     /// What must be there before the next stage.
     pub need: Need,
     /// Roles that must approve before this stage may open.
@@ -173,6 +227,8 @@ pub struct Watch {
     /// Seconds that it stays open.
     #[serde(rename = "for")]
     pub seconds: u64,
+    /// Treated units at most that the stage may add while it is open, parts of `SHARE_TOTAL`: the engine sees to it.
+    pub share: Option<u32>,
     /// Exposed units at most while it is open.
     pub at_most: Option<u64>,
     /// Seconds within which somebody must have acknowledged it.

@@ -7,6 +7,7 @@ use crate::limits;
 use crate::model::{Definition, Flag, State};
 use crate::read::{Fields, Reader};
 use crate::span::Spanned;
+use crate::time;
 use crate::tree::{Node, Value};
 
 impl Reader<'_> {
@@ -42,13 +43,11 @@ impl Reader<'_> {
         }
         let baseline =
             fields.take("baseline").and_then(|node| self.variant_name("baseline", node, &variants));
-        if let Some(member) = fields.raw("prerequisites") {
-            self.refuse(Diagnostic::error(
-                Code::Unsupported,
-                member.key.span,
-                "this version does not act on `prerequisites`",
-            ));
-        }
+        let prerequisites =
+            fields.take("prerequisites").map(|node| self.prerequisites(node)).unwrap_or_default();
+        let overrides =
+            fields.take("overrides").map(|node| self.overrides(node, &variants)).unwrap_or_default();
+        let sticky = fields.take("sticky").and_then(|node| self.sticky(node));
         let guardrails = fields
             .take("guardrails")
             .map(|node| self.guardrails("guardrails", node, set))
@@ -74,6 +73,9 @@ impl Reader<'_> {
             client: client.unwrap_or_default(),
             value_schema: value_schema.cloned(),
             baseline,
+            prerequisites,
+            overrides,
+            sticky,
             guardrails,
             rollout: None,
         };
@@ -197,15 +199,8 @@ fn is_day(text: &str) -> bool {
     let (Some(year), Some(month), Some(day)) = (number(year, 4), number(month, 2), number(day, 2)) else {
         return false;
     };
-    let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
-    let days = match month {
-        1 | 3 | 5 | 7 | 8 | 10 | 12 => 31,
-        4 | 6 | 9 | 11 => 30,
-        2 if leap => 29,
-        2 => 28,
-        _ => 0,
-    };
-    (1..=days).contains(&day)
+    let days = time::days_of(i64::from(year), i64::from(month)).unwrap_or_default();
+    (1..=days).contains(&i64::from(day))
 }
 
 #[cfg(test)]

@@ -4,10 +4,17 @@ mod amount;
 mod fields;
 mod flag;
 mod guardrail;
+mod holdout;
+mod layer;
+mod links;
 mod metric;
+mod prerequisites;
 mod rollout;
+mod segment;
 mod set;
+mod single;
 mod stage;
+mod timing;
 mod value_schema;
 mod variants;
 
@@ -19,6 +26,7 @@ use crate::span::Spanned;
 use crate::tree::{Node, Value};
 
 pub(crate) use fields::Fields;
+use links::Ties;
 
 /// What reading a tree gives.
 #[derive(Debug, Default)]

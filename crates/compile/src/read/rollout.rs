@@ -33,6 +33,7 @@ impl Reader<'_> {
         let success = fields.take("success").map(|node| self.success(node, set)).unwrap_or_default();
         let fairness = fields.take("fairness").and_then(|node| self.fairness(node, set));
         let ceiling = fields.raw("ceiling");
+        let timing = self.timing(&mut fields);
         let stages_node = fields.need(self, "the plan", "stages");
         let head = fields.head();
 
@@ -99,6 +100,12 @@ impl Reader<'_> {
             fairness,
             ceiling: (!stages.is_empty()).then_some(0),
             stages,
+            advance: timing.advance,
+            not_before: timing.not_before,
+            until: timing.until,
+            schedule: timing.schedule,
+            pauses: timing.pauses,
+            intake: timing.intake,
         };
         if let Some(member) = ceiling {
             rollout.ceiling = match member.value.value {
@@ -110,6 +117,7 @@ impl Reader<'_> {
                 }
             };
         }
+        self.timing_fits(&rollout, flag, head);
         Some(rollout)
     }
 
@@ -175,10 +183,14 @@ impl Reader<'_> {
     fn watch(&mut self, node: &Node) -> Option<Watch> {
         let mut fields = Fields::open(self, "watch", node)?;
         let seconds = fields.need(self, "`watch`", "for").and_then(|node| self.duration("for", node));
+        let share = fields.take("share").and_then(|node| self.share("share", node));
         let at_most = fields.take("atMost").and_then(|node| self.count("atMost", node, "units"));
         let acknowledge = fields.take("acknowledge").and_then(|node| self.duration("acknowledge", node));
         fields.finish(self, "`watch`", true);
-        seconds.map(|seconds| Watch { seconds, at_most, acknowledge })
+        if let (Some(long), true) = (seconds, share.is_some()) {
+            self.not_too_long("for", long, node);
+        }
+        seconds.map(|seconds| Watch { seconds, share, at_most, acknowledge })
     }
 
     fn success(&mut self, node: &Node, set: &Definition) -> Vec<Success> {

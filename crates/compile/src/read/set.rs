@@ -5,8 +5,8 @@ use std::collections::HashSet;
 use flagstone_snapshot::FlagError;
 
 use crate::diagnostic::{Code, Diagnostic};
-use crate::model::{Evaluator, Metadata, Segment, Slice};
-use crate::read::{BrokenFlag, Fields, Read, Reader};
+use crate::model::{Evaluator, Metadata, Slice};
+use crate::read::{BrokenFlag, Fields, Read, Reader, Ties};
 use crate::span::Spanned;
 use crate::tree::{Node, Value};
 
@@ -16,7 +16,7 @@ impl Reader<'_> {
         let mut fields = Fields::open(self, "a definition", root)?;
         let mut read = Read::default();
         let set = &mut read.definition;
-        fields.raw("$schema");
+        let provider = fields.take("$schema").and_then(Node::as_text).is_some_and(is_for_providers);
         if let Some(node) = fields.take("metadata") {
             set.metadata = self.metadata(node);
         }
@@ -47,14 +47,12 @@ impl Reader<'_> {
             let named: Vec<_> = self.named("metrics", node).collect();
             set.metrics = named.into_iter().filter_map(|(name, node)| self.metric(name, node)).collect();
         }
-        for key in ["layers", "holdouts"] {
-            if let Some(member) = fields.raw(key) {
-                self.push(Diagnostic::error(
-                    Code::Unsupported,
-                    member.key.span,
-                    format!("this version does not act on `{key}`"),
-                ));
-            }
+        let mut ties = Ties::default();
+        if let Some(node) = fields.take("holdouts") {
+            self.holdouts(node, &mut ties);
+        }
+        if let Some(node) = fields.take("layers") {
+            self.layers(node, &mut ties);
         }
         let flags = fields.need(self, "the definition", "flags");
         fields.finish(self, "a definition", false);
@@ -64,12 +62,25 @@ impl Reader<'_> {
                     self.flag_into(member.key.clone(), &member.value, &mut read);
                 }
             }
-            Value::List(items) => self.listed_flags(items, &mut read),
+            Value::List(items) => {
+                if provider {
+                    self.push(
+                        Diagnostic::error(
+                            Code::WrongKind,
+                            flags?.span,
+                            "`flags` is a list, which the `$schema` refuses",
+                        )
+                        .hint("lists of flags are for the flagd daemon: its schema is `flagd.json`"),
+                    );
+                }
+                self.listed_flags(items, &mut read);
+            }
             _ => {
                 self.wrong_kind("flags", "an object or a list", flags?);
                 return None;
             }
         }
+        self.tie(ties, &mut read);
         Some(read)
     }
 
@@ -136,7 +147,7 @@ impl Reader<'_> {
     }
 
     /// The members of an object of named things; an empty name is refused.
-    fn named<'n>(
+    pub(super) fn named<'n>(
         &mut self,
         key: &str,
         node: &'n Node,
@@ -172,24 +183,9 @@ impl Reader<'_> {
         }
         Metadata(kept)
     }
+}
 
-    fn segment(&mut self, name: Spanned<String>, node: &Node) -> Option<Segment> {
-        let mut fields = Fields::open(self, &name, node)?;
-        let when = fields.take("when").cloned();
-        let mut list = |reader: &mut Self, key| {
-            let texts = fields.take(key).map(|node| reader.texts(key, node)).unwrap_or_default();
-            texts.into_iter().map(|text| text.value).collect::<Vec<_>>()
-        };
-        let include = list(self, "include");
-        let exclude = list(self, "exclude");
-        let span = fields.head();
-        fields.finish(self, "a segment", true);
-        if when.is_none() && include.is_empty() {
-            self.push(
-                Diagnostic::error(Code::BadValue, span, format!("nobody can be in the segment `{name}`"))
-                    .hint("give it `when`, a condition, or `include`, a list of targeting keys"),
-            );
-        }
-        Some(Segment { name, when, include, exclude })
-    }
+/// Whether a `$schema` is flagd's for providers, which is narrower than that of its daemon.
+fn is_for_providers(schema: &str) -> bool {
+    schema.rsplit('/').next() == Some("flags.json")
 }

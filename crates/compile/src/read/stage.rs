@@ -35,6 +35,7 @@ impl Reader<'_> {
         let who = fields.take("who");
         let treat = fields.take("treat");
         let control = fields.take("control");
+        let ramp = fields.take("ramp");
         let bake = fields.take("bake").and_then(|node| self.duration("bake", node));
         let need = fields.take("need").and_then(|node| self.need(node)).unwrap_or_default();
         let approve = fields.take("approve").map(|node| self.texts("approve", node)).unwrap_or_default();
@@ -69,10 +70,12 @@ impl Reader<'_> {
                 None
             }
         };
+        let ramp = ramp.and_then(|node| self.ramp(node, who.is_some()));
         Some(Stage {
             name: name?,
             admission: admission?,
             bake: bake.unwrap_or_default(),
+            ramp: ramp.unwrap_or_default(),
             need,
             approve: approve.into_iter().map(|role| role.value).collect(),
         })
@@ -240,7 +243,7 @@ impl Reader<'_> {
 }
 
 /// Parts of `SHARE_TOTAL` as a percentage, exactly.
-fn percent(parts: u32) -> String {
+pub(super) fn percent(parts: u32) -> String {
     let per_cent = SHARE_TOTAL / 100;
     let (whole, rest) = (parts / per_cent, parts % per_cent);
     if rest == 0 {

@@ -1,11 +1,16 @@
 //! Lines and columns of the YAML parser to byte offsets.
 
+use std::cell::Cell;
+
 use saphyr_parser::Marker;
 
 /// Turns the parser's lines and columns (in characters) into byte offsets.
 pub(super) struct Lines<'a> {
     text: &'a str,
     starts: Vec<usize>,
+    /// Line, column and offset of the last place asked for: the next one is mostly behind it, and a line may be
+    /// the whole text.
+    last: Cell<(usize, usize, usize)>,
 }
 
 impl<'a> Lines<'a> {
@@ -18,7 +23,7 @@ impl<'a> Lines<'a> {
                 starts.push(at + 1);
             }
         }
-        Lines { text, starts }
+        Lines { text, starts, last: Cell::default() }
     }
 
     pub(super) fn offset(&self, marker: &Marker) -> usize {
@@ -26,8 +31,16 @@ impl<'a> Lines<'a> {
         let Some(start) = self.starts.get(line).copied() else {
             return self.text.len();
         };
-        let rest = self.text.get(start..).unwrap_or_default();
-        rest.char_indices().nth(marker.col()).map_or(self.text.len(), |(at, _)| start + at)
+        let (column, from) = match self.last.get() {
+            (same, column, from) if same == line && column <= marker.col() => (column, from.max(start)),
+            _ => (0, start),
+        };
+        let rest = self.text.get(from..).unwrap_or_default();
+        let found = rest.char_indices().nth(marker.col() - column).map(|(at, _)| from + at);
+        if let Some(found) = found {
+            self.last.set((line, marker.col(), found));
+        }
+        found.unwrap_or(self.text.len())
     }
 
     /// The end of a block without the white space and comments that follow it.

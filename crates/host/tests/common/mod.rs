@@ -130,7 +130,8 @@ pub fn payload(salt: &str) -> Vec<u8> {
         let value = Json::Object(vec![("order".into(), Json::Integer(order))]);
         DraftVariant { name: name.into(), value }
     };
-    let stage = DraftStage { name: "half".into(), who: None, treat: 500_000_000, control: 500_000_000 };
+    let stage =
+        DraftStage { name: "half".into(), treat: 500_000_000, control: 500_000_000, ..DraftStage::default() };
     let assistant = DraftFlag {
         variants: vec![variant("baseline", 2), variant("candidate", 3)],
         default_variant: Some(0),

@@ -51,10 +51,17 @@ pub fn check(bytes: &[u8]) -> Option<usize> {
 /// The variant for a hash, and whether it was written as a boolean: the entry in which
 /// `(u64(hash) * total) >> 32` falls, as in flagd's `fractional` v2.
 #[must_use]
+#[inline]
 pub fn choose(bytes: &[u8], hash: u32) -> Option<(u16, bool)> {
     let (total, entries) = entries(bytes)?;
     let bucket = ((u64::from(hash) * u64::from(total)) >> 32) as u32;
-    entries.iter().map(parts).find(|(end, ..)| bucket < *end).map(|(_, variant, boolean)| (variant, boolean))
+    for entry in entries {
+        let (end, variant, boolean) = parts(entry);
+        if bucket < end {
+            return Some((variant, boolean));
+        }
+    }
+    None
 }
 
 #[cfg(test)]

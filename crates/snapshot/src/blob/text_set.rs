@@ -37,12 +37,13 @@ pub fn write(texts: &[&str]) -> Vec<u8> {
     out
 }
 
+#[inline]
 fn short(text: &[u8]) -> Option<u64> {
-    if text.len() > SHORT {
-        return None;
-    }
-    let bytes = text.iter().rev().fold(0, |number, byte| (number << 8) | u64::from(*byte));
-    Some(bytes | ((text.len() as u64) << 56))
+    let mut bytes = [0; 8];
+    let (room, last) = bytes.split_at_mut(SHORT);
+    room.get_mut(..text.len())?.copy_from_slice(text);
+    last.fill(text.len() as u8);
+    Some(u64::from_le_bytes(bytes))
 }
 
 struct Parts<'a> {
@@ -89,21 +90,30 @@ pub fn check(bytes: &[u8]) -> Option<usize> {
 
 /// Whether `text` is in the set at the start of checked `bytes`.
 #[must_use]
+#[inline]
 pub fn contains(bytes: &[u8], text: &[u8]) -> bool {
-    let Some(parts) = parts(bytes) else { return false };
     match short(text) {
-        // A scan of a few numbers is faster than halving.
-        Some(number) if parts.shorts.len() <= 16 => {
-            let number = number.to_le_bytes();
-            parts.shorts.iter().any(|member| *member == number)
-        }
-        Some(number) => {
-            parts.shorts.binary_search_by_key(&number, |member| u64::from_le_bytes(*member)).is_ok()
-        }
-        None => {
-            parts.offsets.binary_search_by(|offset| parts.long(offset).unwrap_or_default().cmp(text)).is_ok()
-        }
+        Some(number) => contains_short(bytes, number).unwrap_or_default(),
+        None => contains_long(bytes, text).unwrap_or_default(),
     }
+}
+
+#[inline]
+fn contains_short(bytes: &[u8], number: u64) -> Option<bool> {
+    let count = u32::from_le_bytes(*bytes.first_chunk::<4>()?) as usize;
+    let shorts = bytes.get(8..)?.get(..8 * count)?.as_chunks::<8>().0;
+    // A scan of a few numbers is faster than halving.
+    Some(if count <= 16 {
+        shorts.iter().any(|member| u64::from_le_bytes(*member) == number)
+    } else {
+        shorts.binary_search_by_key(&number, |member| u64::from_le_bytes(*member)).is_ok()
+    })
+}
+
+fn contains_long(bytes: &[u8], text: &[u8]) -> Option<bool> {
+    let parts = parts(bytes)?;
+    let found = parts.offsets.binary_search_by(|offset| parts.long(offset).unwrap_or_default().cmp(text));
+    Some(found.is_ok())
 }
 
 /// The texts in the set, short ones first, for an explanation.

@@ -174,12 +174,11 @@ impl Writer {
                 slot(self, path)?,
                 self.blob(flag, value(other))?,
             ),
-            Fused::Version(relation, path, version) => (
-                code::ATTRIBUTE_VERSION,
-                *relation as u8,
-                slot(self, path)?,
-                self.blob(flag, Some(version.write()))?,
-            ),
+            Fused::Version(relation, path, version) => {
+                let attribute = slot(self, path)?;
+                self.reads_version(attribute);
+                (code::ATTRIBUTE_VERSION, *relation as u8, attribute, self.blob(flag, Some(version.write()))?)
+            }
             Fused::Variant(index, boolean) => (code::RETURN_VARIANT, u8::from(*boolean), *index, 0),
             Fused::Shares(path, entries) => {
                 let key = path.map_or(Ok(NONE16), |path| slot(self, path))?;

@@ -77,18 +77,29 @@ impl Writer {
         if let Some(index) = self.attribute_index.get(path) {
             return Ok(*index);
         }
-        let record = AttributeRecord { path: self.name(flag, path)? };
+        let record = AttributeRecord { path: self.name(flag, path)?, version: NONE.into() };
         let index = self.attributes.len() as u32;
         self.attributes.push(record);
         self.attribute_index.insert(path.to_string(), index);
         Ok(index)
     }
 
+    /// Says that a rule reads an attribute as a version.
+    pub(super) fn reads_version(&mut self, attribute: u16) {
+        if let Some(record) = self.attributes.get_mut(usize::from(attribute)) {
+            record.version = 0.into(); // numbered when all are known
+        }
+    }
+
     pub(super) fn finish(
-        self,
+        mut self,
         definition: [u8; 32],
         [flag_set, environment, metadata]: [Span; 3],
     ) -> Result<Vec<u8>, EncodeError> {
+        let versions = self.attributes.iter_mut().filter(|record| record.version.get() != NONE);
+        for (number, record) in (0u32..).zip(versions) {
+            record.version = number.into();
+        }
         let tables = [
             (self.attributes.len(), self.attributes.as_bytes()),
             (self.instructions.len(), self.instructions.as_bytes()),

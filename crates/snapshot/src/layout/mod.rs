@@ -74,6 +74,9 @@ pub struct Header {
 pub struct AttributeRecord {
     /// The path's text.
     pub path: Span,
+    /// Its number among the attributes that rules read as versions, in the order of this table; [`NONE`] for others.
+    /// A context parses those once.
+    pub version: U32,
 }
 
 /// One instruction: an opcode of [`crate::program::code`] and its operands.
@@ -140,6 +143,6 @@ mod tests {
             size_of::<PartsRecord>(),
             size_of::<FlagRecord>(),
         ];
-        assert_eq!(sizes, [136, 8, 8, 12, 16, 8, 28, 12, 16, 84, 32, 4, 20, 8, 8, 36, 40]);
+        assert_eq!(sizes, [136, 12, 8, 12, 16, 8, 28, 12, 16, 84, 32, 4, 20, 8, 8, 36, 40]);
     }
 }

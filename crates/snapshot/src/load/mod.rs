@@ -120,7 +120,15 @@ impl Checker<'_> {
         self.name("header", 0, header.flag_set)?;
         self.name("header", 0, header.environment)?;
         self.json("header", 0, header.metadata)?;
-        each(attributes, |index, record| self.name("attribute", index, record.path))?;
+        let mut versions = 0;
+        each(attributes, |index, record| {
+            let version = record.version.get();
+            if version != NONE && version != versions {
+                return Err(LoadError::Range("attribute", index));
+            }
+            versions += u32::from(version != NONE);
+            self.name("attribute", index, record.path)
+        })?;
         each(domains, |index, record| self.name("domain", index, record.name))?;
         each(variants, |index, record| {
             self.name("variant", index, record.name)?;

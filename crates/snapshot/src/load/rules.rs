@@ -2,7 +2,7 @@
 
 use super::{Checker, LoadError, slice};
 use crate::blob::{dfa, key_set, network, shares, text_set};
-use crate::layout::{Instruction, NONE16, ProgramRecord};
+use crate::layout::{Instruction, NONE, NONE16, ProgramRecord};
 use crate::program::{Scratch, check_with, code};
 use crate::value::Value;
 use crate::version::Version;
@@ -53,7 +53,11 @@ impl Checker<'_> {
                 matches!(value, Value::Text(_))
             }
             code::ATTRIBUTE_IN => text_set::check(constant).is_some(),
-            code::ATTRIBUTE_VERSION => Version::read(constant).is_some(),
+            code::ATTRIBUTE_VERSION => {
+                let attribute = self.snapshot.attributes.get(usize::from(instruction.b.get()));
+                Version::read(constant).is_some()
+                    && attribute.is_some_and(|record| record.version.get() != NONE)
+            }
             code::RETURN_SHARES => shares::check(constant).is_some(),
             code::MATCHES => dfa::check(constant).is_some(),
             code::IN_NETWORK => network::check(constant).is_some(),

@@ -45,6 +45,12 @@ impl<'a> Flag<'a> {
         self.snapshot.text(self.record.key)
     }
 
+    /// The bytes of its key.
+    #[must_use]
+    pub fn key_bytes(&self) -> &'a [u8] {
+        self.snapshot.bytes(self.record.key)
+    }
+
     /// Merged metadata as JSON text, empty for none.
     #[must_use]
     pub fn metadata(&self) -> &'a str {

@@ -121,6 +121,12 @@ impl<'a> Snapshot<'a> {
         self.attributes.get(index as usize).map(|record| self.text(record.path))
     }
 
+    /// An attribute's number among those that rules read as versions.
+    #[must_use]
+    pub fn version_number(&self, attribute: u32) -> Option<u32> {
+        some(self.attributes.get(attribute as usize)?.version.get())
+    }
+
     /// A rule, by position.
     #[must_use]
     pub fn rule(&self, index: u32) -> Option<Rule<'a>> {

@@ -1,12 +1,33 @@
 //! Texts compared without regard to case: by Unicode's lower-case mapping of each character
 //! (`SpecialCasing` without conditions, as `char::to_lowercase` has it).
 
+mod table;
+
+/// The lower case of a character: itself, another one, or for `İ` two.
+fn lower_case(character: char) -> [Option<char>; 2] {
+    if character.is_ascii() {
+        return [Some(character.to_ascii_lowercase()), None];
+    }
+    if character == 'İ' {
+        return [Some('i'), Some('\u{307}')];
+    }
+    let code = u32::from(character);
+    let after = table::RANGES.partition_point(|(first, ..)| *first <= code);
+    let range = after.checked_sub(1).and_then(|index| table::RANGES.get(index));
+    let mapped = range.and_then(|(first, span, step, add)| {
+        let distance = code - first;
+        let inside = distance <= u32::from(*span) && distance % u32::from(*step) == 0;
+        if inside { char::from_u32(code.wrapping_add_signed(*add)) } else { None }
+    });
+    [mapped.or(Some(character)), None]
+}
+
 fn lower(text: &str) -> impl Iterator<Item = char> + Clone {
-    text.chars().flat_map(char::to_lowercase)
+    text.chars().flat_map(|character| lower_case(character).into_iter().flatten())
 }
 
 fn lower_backwards(text: &str) -> impl Iterator<Item = char> {
-    text.chars().rev().flat_map(|character| character.to_lowercase().rev())
+    text.chars().rev().flat_map(|character| lower_case(character).into_iter().rev().flatten())
 }
 
 /// Whether `wanted` begins with nothing left of it before `text` ends.
@@ -46,6 +67,15 @@ pub(crate) fn contains(text: &str, part: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_character_is_lowered_as_by_the_standard_library() {
+        for character in '\0'..=char::MAX {
+            let mut text = [0; 4];
+            let text = character.encode_utf8(&mut text);
+            assert!(lower(text).eq(character.to_lowercase()), "{character:?}");
+        }
+    }
 
     #[test]
     fn case_does_not_count() {
