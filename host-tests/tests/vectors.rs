@@ -7,7 +7,9 @@ use flagstone_host::engine::{Instance, Opening};
 use flagstone_host::{ComponentSource, Engine};
 use flagstone_snapshot::Snapshot;
 use host_tests::fixture::{AUDIENCE, ENVIRONMENT};
+use host_tests::reference::{self, World, floating};
 use host_tests::vectors::{ISSUED, LEASE, Pulse, Sealed, Vectors, files, seal};
+use serde_json::Value;
 
 #[test]
 fn the_native_engine_answers_every_vector() {
@@ -18,6 +20,27 @@ fn the_native_engine_answers_every_vector() {
         let snapshot = Snapshot::load(&bytes).unwrap();
         for case in &vectors.cases {
             assert_eq!(case.native(&snapshot).unwrap(), case.expect, "case `{}`", case.name);
+        }
+    }
+}
+
+#[test]
+fn the_reference_answers_every_vector() {
+    for file in files().unwrap() {
+        let vectors = Vectors::read(&file).unwrap();
+        let definition: Value = serde_json::from_str(vectors.definition.get()).unwrap();
+        for case in &vectors.cases {
+            let context: Value = serde_json::from_str(case.context.get()).unwrap();
+            let pulse = case.pulse.as_ref().map(|pulse| reference::Pulse {
+                stages: pulse.open().map(|open| (open.flag.to_owned(), (open.stage, open.since))).collect(),
+                halts: pulse.halts.clone(),
+                expires: pulse.expires,
+            });
+            let world =
+                World { definition: &definition, context: &context, pulse: pulse.as_ref(), now: case.now };
+            let answer = reference::decide(world, &case.flag).json(&definition, &case.flag);
+            let expected: Value = serde_json::from_str(&case.expect).unwrap();
+            assert_eq!(answer, floating(&expected), "case `{}`", case.name);
         }
     }
 }
