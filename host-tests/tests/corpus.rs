@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 #[path = "../fuzz/src/lib.rs"]
-#[allow(clippy::indexing_slicing)]
+#[allow(clippy::indexing_slicing, unreachable_pub, dead_code)]
 mod fuzz;
 
 use std::path::Path;

@@ -87,7 +87,9 @@ pub(crate) fn one<'a>(
     instruction: &Instruction,
     value: Item<'a>,
 ) -> Result<Item<'a>, Fault> {
-    state.charge(length(&state.built, value))?;
+    // An automaton takes its time over each byte.
+    let times = if instruction.op == code::MATCHES { 3 } else { 1 };
+    state.charge(times * length(&state.built, value))?;
     let constant = state.scene.snapshot.heap_at(instruction.c.get());
     let built = &state.built;
     Ok(match instruction.op {

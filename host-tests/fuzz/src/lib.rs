@@ -36,7 +36,7 @@ pub fn compile(data: &[u8]) {
         ..Options::default()
     };
     let outcome = compile_source(&source, &options);
-    outcome.diagnostics.render(&source, how & 32 != 0);
+    drop(outcome.diagnostics.render(&source, how & 32 != 0));
     let Some(draft) = outcome.draft else { return };
     match encode(&draft) {
         Ok(bytes) => match Snapshot::load(&bytes) {
