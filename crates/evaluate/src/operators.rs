@@ -74,7 +74,7 @@ fn contains<'a>(built: &Built<'a>, needle: Item<'a>, haystack: Item<'a>) -> bool
 
 /// How much there is to look through: bytes of a text, elements of a list by the cost of a comparison.
 pub(crate) fn length<'a>(built: &Built<'a>, item: Item<'a>) -> usize {
-    built.text(item).map_or_else(|| 32 * built.count(item).unwrap_or_default(), <[u8]>::len)
+    built.text(item).map_or_else(|| 8 * built.count(item).unwrap_or_default(), <[u8]>::len)
 }
 
 /// flagd's `starts_with` and `ends_with`.
@@ -162,9 +162,16 @@ fn work<'a>(built: &Built<'a>, op: u8, arguments: &[Item<'a>]) -> usize {
         (code::IN, [needle, list]) if built.count(*list).is_some() => {
             // A text is compared with those of its length only.
             let needle = if built.count(*needle).is_some() { 0 } else { weight(built, *needle) };
-            length(built, *list).saturating_mul(32 + needle) / 32
+            length(built, *list).saturating_mul(8 + needle) / 8
         }
-        (code::SUBSTRING, _) => arguments.iter().map(|item| 2 * weight(built, *item)).sum(),
+        // A search reads what it looks for several times.
+        (code::IN, [needle, text]) => {
+            weight(built, *needle).saturating_mul(2).saturating_add(weight(built, *text))
+        }
+        // Each path is looked up.
+        (code::MISSING | code::MISSING_SOME, _) => {
+            arguments.iter().map(|item| 2 * weight(built, *item)).sum()
+        }
         (code::MERGE, _) => arguments.iter().map(|list| length(built, *list)).sum(),
         _ => arguments.iter().fold(0, |sum: usize, item| sum.saturating_add(weight(built, *item))),
     }
@@ -173,7 +180,7 @@ fn work<'a>(built: &Built<'a>, op: u8, arguments: &[Item<'a>]) -> usize {
 /// Bytes of a text, and of all texts in a list or object, with a step for each member.
 pub(crate) fn weight<'a>(built: &Built<'a>, item: Item<'a>) -> usize {
     fn within<'a>(built: &Built<'a>, item: Item<'a>, depth: usize) -> usize {
-        let inside = |sum: usize, item| sum.saturating_add(within(built, item, depth - 1)).saturating_add(64);
+        let inside = |sum: usize, item| sum.saturating_add(within(built, item, depth - 1)).saturating_add(16);
         match (item, built.count(item)) {
             _ if depth == 0 => 0,
             (Item::Object(object), _) => {
