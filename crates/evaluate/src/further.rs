@@ -23,8 +23,8 @@ pub(crate) fn two<'a>(
         code::FOLD => {
             let work = match instruction.a {
                 // A part is looked for at every place.
-                3 => length(&state.built, left).saturating_mul(length(&state.built, right).max(1)) / 8,
-                4 => length(&state.built, left).saturating_mul(length(&state.built, right)) / 8,
+                3 => length(&state.built, left).saturating_mul(length(&state.built, right).max(1)) / 32,
+                4 => length(&state.built, left).saturating_mul(length(&state.built, right)) / 32,
                 _ => length(&state.built, left),
             };
             state.charge(work)?;
@@ -38,7 +38,7 @@ pub(crate) fn two<'a>(
             let (a, b) = (state.built.count(left), state.built.count(right));
             // Each element is compared with each, texts as far as both go.
             let each = operators::weight(&state.built, left);
-            state.charge(each.saturating_mul(b.unwrap_or_default().max(1)))?;
+            state.charge(each.saturating_mul(b.unwrap_or_default().max(1)) / 4)?;
             a.zip(b).map(|counts| overlap(&state.built, instruction.a, (left, right), counts))
         }
     };
@@ -87,7 +87,9 @@ pub(crate) fn one<'a>(
     instruction: &Instruction,
     value: Item<'a>,
 ) -> Result<Item<'a>, Fault> {
-    state.charge(length(&state.built, value))?;
+    // An automaton takes its time over each byte.
+    let times = if instruction.op == code::MATCHES { 2 } else { 1 };
+    state.charge(times * length(&state.built, value))?;
     let constant = state.scene.snapshot.heap_at(instruction.c.get());
     let built = &state.built;
     Ok(match instruction.op {

@@ -164,15 +164,23 @@ fn work<'a>(built: &Built<'a>, op: u8, arguments: &[Item<'a>]) -> usize {
             let needle = if built.count(*needle).is_some() { 0 } else { weight(built, *needle) };
             length(built, *list).saturating_mul(8 + needle) / 8
         }
+        // A search reads what it looks for several times.
+        (code::IN, [needle, text]) => {
+            weight(built, *needle).saturating_mul(2).saturating_add(weight(built, *text))
+        }
+        // Each path is looked up.
+        (code::MISSING | code::MISSING_SOME, _) => {
+            arguments.iter().map(|item| 2 * weight(built, *item)).sum()
+        }
         (code::MERGE, _) => arguments.iter().map(|list| length(built, *list)).sum(),
         _ => arguments.iter().fold(0, |sum: usize, item| sum.saturating_add(weight(built, *item))),
     }
 }
 
-/// Bytes of a text, and of all texts in a list or object, with 8 for each member.
+/// Bytes of a text, and of all texts in a list or object, with a step for each member.
 pub(crate) fn weight<'a>(built: &Built<'a>, item: Item<'a>) -> usize {
     fn within<'a>(built: &Built<'a>, item: Item<'a>, depth: usize) -> usize {
-        let inside = |sum: usize, item| sum.saturating_add(within(built, item, depth - 1)).saturating_add(8);
+        let inside = |sum: usize, item| sum.saturating_add(within(built, item, depth - 1)).saturating_add(16);
         match (item, built.count(item)) {
             _ if depth == 0 => 0,
             (Item::Object(object), _) => {

@@ -60,10 +60,10 @@ impl<'a> State<'a> {
         State { scene, built: Built::default(), loops: Vec::new(), steps: MAX_STEPS }
     }
 
-    /// Takes a step, and one more for every 64 `units` of work in it: bytes searched, elements compared.
+    /// Takes a step, and one more for every 16 `units` of work in it: bytes searched, elements compared.
     #[inline]
     pub(crate) fn charge(&mut self, units: usize) -> Result<(), Fault> {
-        let cost = u32::try_from(units / 64).unwrap_or(u32::MAX).saturating_add(1);
+        let cost = u32::try_from(units / 16).unwrap_or(u32::MAX).saturating_add(1);
         self.steps = self.steps.checked_sub(cost).ok_or(Fault::Steps)?;
         Ok(())
     }

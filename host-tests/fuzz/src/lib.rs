@@ -33,10 +33,9 @@ pub fn compile(data: &[u8]) {
         strict: how & 4 != 0,
         audience: if how & 8 == 0 { Audience::Server } else { Audience::Browser },
         fractional: if how & 16 == 0 { FractionalVersion::V2 } else { FractionalVersion::V3 },
-        ..Options::default()
     };
     let outcome = compile_source(&source, &options);
-    outcome.diagnostics.render(&source, how & 32 != 0);
+    drop(outcome.diagnostics.render(&source, how & 32 != 0));
     let Some(draft) = outcome.draft else { return };
     match encode(&draft) {
         Ok(bytes) => match Snapshot::load(&bytes) {

@@ -211,7 +211,7 @@ type Parts =
 
 fn more_of_a_flag(flag: &mut Value, (sticky, overridden, prerequisites, metadata): Parts) {
     let paused = flag["rollout"]["intake"] == "paused";
-    if let Some(version) = sticky.or(paused.then(|| json!(true))) {
+    if let Some(version) = sticky.or(paused.then_some(Value::Bool(true))) {
         flag["sticky"] = version;
     }
     if let Some(units) = overridden {
