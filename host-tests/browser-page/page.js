@@ -1,5 +1,5 @@
 // The page: fetches a sealed file, its trust root and a pulse, decides two flags, and shows a forgery refused.
-import { Flagstone, load } from "/browser/flagstone.js";
+import { Flagstone, load } from "/browser/flagstone-tools.js";
 
 const at = (id) => document.getElementById(id);
 const fetched = async (name) => {

@@ -70,23 +70,39 @@ try {
   });
 
   for (const name of JSON.parse(await readFile(join(FIXTURES, "index.json"), "utf8")).vectors) {
-    await check(`vectors/${name}.json, byte for byte`, async () => {
-      const { asked, wrong } = await page.evaluate(answerVectors, name);
-      assert.deepEqual(wrong.slice(0, 5), []);
-      assert.ok(asked >= 60, `${asked} cases are few`);
-      return `: ${asked} cases`;
-    });
+    for (const build of ["flagstone", "flagstone-tools"]) {
+      await check(`vectors/${name}.json in ${build}, by every door, byte for byte`, async () => {
+        const { asked, wrong } = await page.evaluate(answerVectors, [name, `/browser/${build}.js?vectors`]);
+        assert.deepEqual(wrong.slice(0, 5), []);
+        assert.ok(asked >= 60, `${asked} cases are few`);
+        return `: ${asked} cases`;
+      });
+    }
   }
-  await check("what is refused says why", async () => {
-    assert.deepEqual(await page.evaluate(refusals), {
-      environment: "no-role", audience: "wrong-audience", early: "expired", rollback: "rollback",
-      note: "bad-note", mark: "bad-mark", context: "context-too-large", list: "TypeError",
-    });
+  await check("what is refused says why, in both builds", async () => {
+    const codes = {
+      environment: "no-role", audience: "wrong-audience", early: "expired", rollback: "rollback", note: "bad-note",
+      mark: "bad-mark", context: "context-too-large", packed: "context-value", list: "TypeError", freed: "not-open",
+    };
+    const [spoken, named] = [await page.evaluate(refusals, "flagstone-tools"), await page.evaluate(refusals, "flagstone")];
+    assert.deepEqual([named.codes, spoken.codes], [codes, codes]);
+    assert.deepEqual([named.prose, spoken.prose],
+      ["refused: no-role", "the trust root gives nobody this role for this environment"]);
   });
   await check("a pulse for another snapshot only halts", async () => {
     assert.deepEqual(await page.evaluate(elsewhere), [["stage", undefined], ["stage", "halt"], 2]);
   });
-  await check("memory does not grow over 1,000 swaps", async () => {
+  await check("contexts are read as JSON.stringify would", async () => {
+    assert.deepEqual(await page.evaluate(shapes), { same: true, once: 6 });
+  });
+  await check("the tools describe and inspect", async () => {
+    const { description, claim } = await page.evaluate(described);
+    assert.deepEqual(description.flags.map(({ key, variants, plan }) => [key, variants.length, plan?.stages.length]),
+      [["answer-behaviour", 2, 3], ["greeting", 2, undefined]]);
+    assert.match(claim.statement, /^flagstone\/snapshot@v1\n/);
+    assert.deepEqual(claim.signatures, ["flagstone.example/release"]);
+  });
+  await check("memory does not grow over 1,000 swaps of 100 decisions", async () => {
     const [before, after] = await page.evaluate(swaps);
     assert.equal(after, before);
     return `: ${after / 1024} KiB`;
@@ -102,9 +118,10 @@ process.exitCode = failed === 0 ? 0 : 1;
 
 // What follows runs inside the page.
 
-/** Every case by the text door, and the decision object compared with that text. */
-async function answerVectors(name) {
-  const { Flagstone } = await import("/browser/flagstone.js");
+/** Every case by the text door, and the decision of every other door compared with that text. */
+async function answerVectors([name, module]) {
+  const { Flagstone, load, pack } = await import(module);
+  await load();
   const file = async (path) => (await fetch(`/fixtures/${name}/${path}`)).arrayBuffer().then((b) => new Uint8Array(b));
   const { policy, pulses, cases } = await (await fetch(`/fixtures/${name}/cases.json`)).json();
   const trust = await (await fetch(`/fixtures/${name}/trust.txt`)).text();
@@ -120,62 +137,83 @@ async function answerVectors(name) {
     const engine = engines.get(pulse);
     const text = engine.decision(context, flag, now);
     if (text !== expect || native !== expect) wrong.push({ title, text, native, expect });
-    const resident = engine.context(context);
-    const decision = engine.decide(resident, flag, now);
     const read = JSON.parse(text);
     const same = (mine, theirs) => JSON.stringify(mine ?? null) === JSON.stringify(theirs ?? null);
-    for (const [mine, theirs] of [
-      [decision.value, read.value], [decision.variant, read.variant], [decision.reason, read.reason],
-      [decision.errorCode, read.errorCode], [decision.detail, read.detail], [decision.arm, read.arm],
-      [decision.stage, read.stage?.index], [decision.cohort, read.cohort?.index],
+    const [resident, packed] = [engine.context(context), engine.contextPacked(pack(context))];
+    const index = engine.find(flag);
+    for (const [door, decision] of [
+      ["by position", engine.decide(resident, flag, now)], ["packed", engine.decide(packed, flag, now)],
+      ["by index", engine.decide(resident, index ?? 0xffffffff, now)], ["once", engine.decideOnce(context, flag, now)],
+      ["all", engine.decideAll(resident, now).get(flag)],
     ]) {
-      if (!same(mine, theirs)) wrong.push({ title, decision, text });
+      for (const [mine, theirs] of [
+        [decision.value, read.value], [decision.variant, read.variant], [decision.reason, read.reason],
+        [decision.errorCode, read.errorCode], [decision.detail, read.detail], [decision.arm, read.arm],
+        [decision.stage, read.stage?.index], [decision.cohort, read.cohort?.index], [decision.remember, read.remember],
+      ]) {
+        if (!same(mine, theirs)) wrong.push({ title, door, decision, text });
+      }
     }
-    if (engine.find(flag) !== undefined) {
-      const all = new DataView(resident.evaluateAll(now).buffer);
-      if (all.getUint32(engine.find(flag) * 8, true) !== resident.evaluate(engine.find(flag), now)
-        || all.getUint32(engine.find(flag) * 8 + 4, true) !== resident.rest()) wrong.push({ title, all: "differs" });
+    if (index !== undefined) {
+      const all = resident.evaluateAll(now);
+      if (all[index * 2] !== resident.evaluate(index, now) || all[index * 2 + 1] !== resident.rest()) {
+        wrong.push({ title, all: "differs" });
+      }
     }
-    const explained = engine.explain(context, flag, now);
-    if (!same(explained.decision, read) || !explained.trace.length) wrong.push({ title, explained });
+    if (engine.explain) {
+      const explained = engine.explain(context, flag, now);
+      if (!same(explained.decision, read) || !explained.trace.length) wrong.push({ title, explained });
+    }
     resident.free();
+    packed.free();
   }
   for (const engine of engines.values()) engine.free();
   return { asked: cases.length, wrong };
 }
 
-async function refusals() {
-  const { Flagstone } = await import("/browser/flagstone.js");
+async function refusals(build) {
+  const { Flagstone, load } = await import(`/browser/${build}.js?refusals`);
+  await load();
   const get = async (name) => (await fetch(`/fixtures/page/${name}`)).arrayBuffer().then((b) => new Uint8Array(b));
   const trust = new TextDecoder().decode(await get("trust.txt"));
   const [file, note, later] = [await get("flags.sealed"), await get("pulse.txt"), await get("halt.txt")];
   const policy = await (await fetch("/fixtures/page/policy.json")).json();
-  const code = (run) => {
+  const thrown = (run) => {
     try {
       run();
-      return "accepted";
+      return { code: "accepted" };
     } catch (error) {
-      return error.code ?? error.name;
+      return { code: error.code ?? error.name, message: error.message };
     }
   };
   const engine = new Flagstone(trust, file, policy);
   engine.pulse(later, policy.now);
   const mark = engine.info.mark;
+  const freed = new Flagstone(trust, file, policy);
+  freed.free();
+  const open = (change) => thrown(() => new Flagstone(trust, file, { ...policy, ...change }));
+  const refused = {
+    environment: open({ environment: "production" }),
+    audience: open({ audience: "somebody.else" }),
+    early: open({ now: policy.now + 20 * 86_400 }),
+    rollback: open({ mark: { ...mark, sequence: mark.sequence + 1 } }),
+    note: thrown(() => engine.pulse(note.slice(0, 40), policy.now)),
+    mark: open({ mark: { ...mark, digest: "é" } }),
+    context: thrown(() => engine.context({ locale: "x".repeat(70_000) })),
+    packed: thrown(() => engine.contextPacked(new Uint8Array([6, 9, 0, 0, 0]))),
+    list: thrown(() => engine.context([1, 2])),
+    freed: thrown(() => freed.context({})),
+  };
   return {
-    environment: code(() => new Flagstone(trust, file, { ...policy, environment: "production" })),
-    audience: code(() => new Flagstone(trust, file, { ...policy, audience: "somebody.else" })),
-    early: code(() => new Flagstone(trust, file, { ...policy, now: policy.now + 20 * 86_400 })),
-    rollback: code(() => new Flagstone(trust, file, { ...policy, mark: { ...mark, sequence: mark.sequence + 1 } })),
-    note: code(() => engine.pulse(note.slice(0, 40), policy.now)),
-    mark: code(() => new Flagstone(trust, file, { ...policy, mark: { ...mark, digest: "é" } })),
-    context: code(() => engine.context({ large: "x".repeat(70_000) })),
-    list: code(() => engine.context([1, 2])),
+    codes: Object.fromEntries(Object.entries(refused).map(([name, { code }]) => [name, code])),
+    prose: refused.environment.message,
   };
 }
 
 /** The plan's and the other flag's detail before and after a pulse that names another snapshot, and that one. */
 async function elsewhere() {
-  const { Flagstone } = await import("/browser/flagstone.js");
+  const { Flagstone, load } = await import("/browser/flagstone.js?elsewhere");
+  await load();
   const get = async (name) => (await fetch(`/fixtures/page/${name}`)).arrayBuffer().then((b) => new Uint8Array(b));
   const policy = await (await fetch("/fixtures/page/policy.json")).json();
   const engine = new Flagstone(new TextDecoder().decode(await get("trust.txt")), await get("flags.sealed"), policy);
@@ -187,24 +225,65 @@ async function elsewhere() {
   return [before, details(), snapshot.sequence];
 }
 
-async function swaps() {
-  const { Flagstone, load } = await import("/browser/flagstone.js");
-  const { default: initialise } = await import("/browser/flagstone_glue.js");
-  const { memory } = await initialise();
+/** Contexts with everything that JSON.stringify treats specially: by position, packed, and after a trip through JSON. */
+async function shapes() {
+  const { Flagstone, load, pack } = await import("/browser/flagstone.js?shapes");
   await load();
+  const get = async (name) => (await fetch(`/fixtures/core/${name}`)).arrayBuffer().then((b) => new Uint8Array(b));
+  const { policy } = await (await fetch("/fixtures/core/cases.json")).json();
+  const engine = new Flagstone(new TextDecoder().decode(await get("trust.txt")), await get("flags.sealed"), policy);
+  const wild = (value) => ({
+    targetingKey: new String("unit-1"), "é": 1, "\u{1f600}": 2, "\uffee": 3, dropped: undefined, action: () => 1,
+    __proto__: { inherited: 1 }, at: new Date(0), nested: { toJSON: () => ({ b: [undefined, NaN, -0, 2 ** 53], a: value }) },
+    ...Object.fromEntries(engine.attributes().filter((path) => path && !path.includes(".")).map((path) => [path, value])),
+  });
+  let same = true;
+  let once = 0;
+  for (const value of ["text", "müsli \u{1f600} \ud800", 7, -7.5, 2 ** 40, [1, { "ü": [null] }]]) {
+    const attributes = wild(value);
+    const plain = JSON.parse(JSON.stringify(attributes));
+    same &&= String(pack(attributes)) === String(pack(plain));
+    const contexts = [engine.context(attributes), engine.context(plain), engine.contextPacked(pack(attributes))];
+    const [first, ...others] = contexts.map((context) => String(engine.decideAll(context, policy.now).packed));
+    same &&= others.every((other) => other === first);
+    once += engine.flags.every(({ key }, index) => JSON.stringify(engine.decideOnce(attributes, key, policy.now))
+      === JSON.stringify(engine.decide(contexts[0], index, policy.now)));
+  }
+  return { same, once };
+}
+
+async function described() {
+  const { Flagstone, inspect, load } = await import("/browser/flagstone-tools.js?described");
+  await load();
+  const get = async (name) => (await fetch(`/fixtures/page/${name}`)).arrayBuffer().then((b) => new Uint8Array(b));
+  const policy = await (await fetch("/fixtures/page/policy.json")).json();
+  const file = await get("flags.sealed");
+  const engine = new Flagstone(new TextDecoder().decode(await get("trust.txt")), file, policy);
+  return { description: engine.describe(), claim: inspect(file) };
+}
+
+async function swaps() {
+  const { Flagstone, adopt } = await import("/browser/flagstone.js?swaps");
+  const engine = await WebAssembly.instantiateStreaming(fetch("/browser/flagstone_bg.wasm"), {});
+  const { exports } = engine.instance;
+  adopt(exports);
   const get = async (name) => (await fetch(`/fixtures/core/${name}`)).arrayBuffer().then((b) => new Uint8Array(b));
   const trust = new TextDecoder().decode(await get("trust.txt"));
   const file = await get("flags.sealed");
   const { policy } = await (await fetch("/fixtures/core/cases.json")).json();
   const swap = () => {
     const engine = new Flagstone(trust, file, policy);
-    const context = engine.context({ targetingKey: "user-1", country: "de" });
-    for (let flag = 0; flag < engine.flags.length; flag += 1) engine.decide(context, flag, policy.now);
-    context.free();
+    const attributes = { targetingKey: "user-1", country: "de" };
+    const context = engine.context(attributes);
+    for (let round = 0; round < 50; round += 1) {
+      engine.decide(context, round % engine.flags.length, policy.now);
+      engine.decideOnce(attributes, round % engine.flags.length, policy.now);
+    }
+    if (engine.info.flags % 2) context.free(); // otherwise it goes with its engine
     engine.free();
   };
   for (let warm = 0; warm < 20; warm += 1) swap();
-  const before = memory.buffer.byteLength;
+  const before = exports.memory.buffer.byteLength;
   for (let round = 0; round < 1_000; round += 1) swap();
-  return [before, memory.buffer.byteLength];
+  return [before, exports.memory.buffer.byteLength];
 }

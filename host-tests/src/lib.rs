@@ -7,6 +7,7 @@ pub mod fixture;
 pub mod reference;
 pub mod shared;
 pub mod vectors;
+pub mod worst;
 
 /// The README's Rust compiles.
 #[cfg(doctest)]

@@ -113,13 +113,14 @@ fn is_code(line: &str) -> bool {
 
 #[test]
 fn the_faces_are_thin() {
-    for name in ["component", "browser"] {
+    // The browser's has two builds: numbers for pages, objects for people who debug.
+    for (name, most) in [("component", 300), ("browser", 600)] {
         let lines: usize = sources(&root().join(format!("crates/{name}/src")))
             .iter()
             .filter(|(path, _)| path.extension().is_some_and(|extension| extension == "rs"))
             .map(|(_, text)| text.lines().filter(|line| is_code(line)).count())
             .sum();
-        assert!(lines <= 300, "crates/{name}/src has {lines} lines of code; a face is conversions only");
+        assert!(lines <= most, "crates/{name}/src has {lines} lines of code; a face is conversions only");
     }
 }
 

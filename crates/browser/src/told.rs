@@ -1,140 +1,110 @@
-//! What JavaScript tells and is told as objects: configuration, never decisions.
+//! What JavaScript is told: JSON texts that `JSON.parse` reads once, when something is opened.
 
-use flagstone_evaluate::ContextError;
-use flagstone_seal::{Mark, Opened, PulseStatement, SealError};
-use flagstone_snapshot::{Flag, FlagKind, LoadError, Snapshot};
-use serde::{Deserialize, Serialize};
-use wasm_bindgen::JsValue;
+use alloc::string::String;
 
-/// What the page is ready to accept.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub(crate) struct Policy {
-    pub(crate) audience: String,
-    pub(crate) environment: String,
-    now: f64,
-    #[serde(default)]
-    mark: Option<MarkText>,
-    #[serde(default)]
-    pub(crate) max_payload: Option<u64>,
-}
+use flagstone_seal::{Mark, PulseStatement};
+use flagstone_snapshot::json_text::{write_number, write_string};
+use flagstone_snapshot::{Flag, FlagKind};
 
-/// A snapshot's identity, its digest as 64 lower-case hexadecimal digits.
-#[derive(Serialize, Deserialize)]
-pub(crate) struct MarkText {
-    epoch: u64,
-    sequence: u64,
-    digest: String,
-}
+use crate::engine::{Engine, Opening};
 
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct Info<'a> {
-    mark: MarkText,
-    flag_set: &'a str,
-    issued: u64,
-    expires: u64,
-    flags: u32,
-    signers: &'a [String],
-}
+/// A JSON text in the making.
+#[derive(Default)]
+pub(crate) struct Text(pub(crate) String);
 
-#[derive(Serialize)]
-pub(crate) struct PulseInfo {
-    number: u64,
-    issued: u64,
-    expires: u64,
-    snapshot: MarkText,
-}
-
-#[derive(Serialize)]
-pub(crate) struct FlagInfo<'a> {
-    key: &'a str,
-    kind: &'static str,
-    client: bool,
-    planned: bool,
-    unit: Option<&'a str>,
-    variants: Vec<&'a str>,
-}
-
-impl Policy {
-    pub(crate) fn now(&self) -> u64 {
-        self.now as u64
+impl Text {
+    /// Begins a member; `open` is what stands before it.
+    fn member(&mut self, open: char, name: &str) -> &mut Self {
+        self.0.push(open);
+        write_string(name, &mut self.0);
+        self.0.push(':');
+        self
     }
 
-    pub(crate) fn mark(&self) -> Result<Option<Mark>, JsValue> {
-        let Some(MarkText { epoch, sequence, digest }) = &self.mark else { return Ok(None) };
-        let byte = |at: usize| u8::from_str_radix(digest.get(2 * at..2 * at + 2)?, 16).ok();
-        let bytes: Option<Vec<u8>> = (0..digest.len().div_ceil(2)).map(byte).collect();
-        let digest = bytes.and_then(|bytes| bytes.try_into().ok());
-        let digest =
-            digest.ok_or_else(|| thrown("bad-mark", "the mark's digest is not 64 hexadecimal digits"))?;
-        Ok(Some(Mark { epoch: *epoch, sequence: *sequence, digest }))
+    fn number(&mut self, number: u64) {
+        write_number(number as f64, &mut self.0);
     }
-}
 
-impl From<Mark> for MarkText {
-    fn from(mark: Mark) -> Self {
-        let digit = |nibble: u8| char::from_digit(u32::from(nibble), 16).unwrap_or('0');
-        let digest = mark.digest.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect();
-        MarkText { epoch: mark.epoch, sequence: mark.sequence, digest }
+    fn text(&mut self, text: &str) {
+        write_string(text, &mut self.0);
     }
-}
 
-impl<'a> Info<'a> {
-    pub(crate) fn new(snapshot: &Snapshot<'a>, opened: &'a Opened<'_>) -> Self {
-        Info {
-            mark: opened.mark.into(),
-            flag_set: snapshot.flag_set(),
-            issued: opened.statement.issued,
-            expires: opened.statement.expires,
-            flags: snapshot.flag_count(),
-            signers: &opened.signers,
+    fn truth(&mut self, truth: bool) {
+        self.0.push_str(if truth { "true" } else { "false" });
+    }
+
+    fn list<T>(&mut self, items: impl Iterator<Item = T>, mut each: impl FnMut(&mut Self, T)) {
+        self.0.push('[');
+        for (index, item) in items.enumerate() {
+            if index > 0 {
+                self.0.push(',');
+            }
+            each(self, item);
         }
+        self.0.push(']');
+    }
+
+    fn mark(&mut self, mark: &Mark) {
+        self.member('{', "epoch").number(mark.epoch);
+        self.member(',', "sequence").number(mark.sequence);
+        self.member(',', "digest").text(&hexadecimal(&mark.digest));
+        self.0.push('}');
     }
 }
 
-impl PulseInfo {
-    pub(crate) fn new(pulse: &PulseStatement) -> Self {
-        let PulseStatement { number, issued, expires, snapshot, .. } = *pulse;
-        PulseInfo { number, issued, expires, snapshot: snapshot.into() }
-    }
+/// Two lower-case digits a byte.
+pub(crate) fn hexadecimal(bytes: &[u8]) -> String {
+    let digit = |nibble: u8| char::from(if nibble < 10 { b'0' + nibble } else { b'a' - 10 + nibble });
+    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
 }
 
-pub(crate) fn flag_info(flag: Flag<'_>) -> FlagInfo<'_> {
+/// `{info: {mark, flagSet, issued, expires, flags, signers}, flags: [...], attributes: [path]}`.
+pub(crate) fn opened(engine: &Engine, opening: &Opening) -> String {
+    let snapshot = engine.snapshot();
+    let mut out = Text::default();
+    out.member('{', "info").member('{', "mark").mark(&engine.mark);
+    out.member(',', "flagSet").text(snapshot.flag_set());
+    out.member(',', "issued").number(opening.issued);
+    out.member(',', "expires").number(opening.expires);
+    out.member(',', "flags").number(snapshot.flag_count().into());
+    out.member(',', "signers").list(opening.signers.iter(), |out, name| out.text(name));
+    out.0.push('}');
+    out.member(',', "flags").list(snapshot.flags(), flag);
+    let paths = (0..snapshot.attribute_count()).filter_map(|index| snapshot.attribute(index));
+    out.member(',', "attributes").list(paths, Text::text);
+    out.0.push('}');
+    out.0
+}
+
+fn flag(out: &mut Text, flag: Flag<'_>) {
     let kind = match flag.kind() {
         FlagKind::Boolean => "boolean",
         FlagKind::Text => "string",
         FlagKind::Number => "number",
         FlagKind::Object => "object",
     };
-    let variants = (0..flag.variant_count()).filter_map(|at| flag.variant(at)).map(|variant| variant.name);
-    let (client, planned) = (flag.client(), flag.plan().is_some());
-    FlagInfo { key: flag.key(), kind, client, planned, unit: flag.unit(), variants: variants.collect() }
+    out.member('{', "key").text(flag.key());
+    out.member(',', "kind").text(kind);
+    out.member(',', "client").truth(flag.client());
+    out.member(',', "planned").truth(flag.plan().is_some());
+    if let Some(unit) = flag.unit() {
+        out.member(',', "unit").text(unit);
+    }
+    if let Some(version) = flag.parts().and_then(|parts| parts.sticky()) {
+        out.member(',', "sticky").number(version.into());
+    }
+    let names = (0..flag.variant_count()).filter_map(|at| flag.variant(at)).map(|variant| variant.name);
+    out.member(',', "variants").list(names, Text::text);
+    out.0.push('}');
 }
 
-/// Errors with a stable code.
-pub(crate) trait Coded: ToString {
-    fn code(&self) -> &'static str;
-}
-
-macro_rules! coded {
-    ($($error:ty),*) => {$(
-        impl Coded for $error {
-            fn code(&self) -> &'static str {
-                <$error>::code(self)
-            }
-        }
-    )*};
-}
-coded!(SealError, LoadError, ContextError);
-
-pub(crate) fn failure(error: impl Coded) -> JsValue {
-    thrown(error.code(), &error.to_string())
-}
-
-fn thrown(code: &str, message: &str) -> JsValue {
-    let error = js_sys::Error::new(message);
-    // Setting a property of a fresh object cannot fail.
-    let _ = js_sys::Reflect::set(&error, &"code".into(), &code.into());
-    error.into()
+/// `{number, issued, expires, snapshot: mark}`.
+pub(crate) fn pulsed(pulse: &PulseStatement) -> String {
+    let mut out = Text::default();
+    out.member('{', "number").number(pulse.number);
+    out.member(',', "issued").number(pulse.issued);
+    out.member(',', "expires").number(pulse.expires);
+    out.member(',', "snapshot").mark(&pulse.snapshot);
+    out.0.push('}');
+    out.0
 }

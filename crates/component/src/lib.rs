@@ -51,6 +51,8 @@ struct Engine {
     control: Control,
     pulse: Option<u64>,
     contexts: Slots<Context>,
+    /// The context of decisions that keep none: its room is used again and again.
+    once: Context,
 }
 
 impl Engine {
@@ -94,10 +96,10 @@ impl evaluator::Guest for Component {
             signers,
         };
         let control = Control::closed(&snapshot);
-        let contexts = Slots::new();
+        let (contexts, once, pulse) = (Slots::new(), Context::default(), None);
         let expires = statement.expires;
         let engine =
-            Engine { trust, audience, environment, mark, expires, snapshot, control, pulse: None, contexts };
+            Engine { trust, audience, environment, mark, expires, snapshot, control, pulse, contexts, once };
         *ENGINE.lock() = Some(engine);
         Ok(info)
     }
@@ -127,6 +129,7 @@ impl evaluator::Guest for Component {
             client: flag.client(),
             planned: flag.plan().is_some(),
             unit: flag.unit().map(Into::into),
+            sticky: flag.parts().and_then(|parts| parts.sticky()),
         };
         with(|engine| engine.snapshot.flags().map(info).collect()).unwrap_or_default()
     }
@@ -151,12 +154,25 @@ impl evaluator::Guest for Component {
         with(|engine| keep(engine, Context::from_packed(&engine.snapshot, bytes))).unwrap_or_else(not_open)
     }
 
+    fn context_attributes(bytes: Vec<u8>) -> Result<u32, Fault> {
+        with(|engine| keep(engine, Context::from_attributes(&engine.snapshot, bytes)))
+            .unwrap_or_else(not_open)
+    }
+
     fn drop_context(context: u32) {
         with(|engine| engine.contexts.remove(context));
     }
 
     fn evaluate(context: u32, flag: u32, now: u64) -> u64 {
         decided(context, flag, now).pack()
+    }
+
+    fn decide_attributes(bytes: Vec<u8>, flag: u32, now: u64) -> u64 {
+        let one = |engine: &mut Engine| {
+            engine.once.refill(&engine.snapshot, |room| *room = bytes).ok()?;
+            Some(engine.decide(&engine.once, flag, now))
+        };
+        with(one).flatten().unwrap_or(FAILED).pack()
     }
 
     fn evaluate_all(context: u32, now: u64) -> Vec<u8> {

@@ -3,7 +3,8 @@
 use alloc::vec::Vec;
 
 /// A table whose `u32` handles are `generation << 16 | slot`. Generations run from 1 to 65 535 and then begin
-/// again, so 0 is never a handle and a freed one is refused for the next 65 534 uses of its slot. At most 65 536 live at once: a host that frees what it takes stays far below.
+/// again, so 0 is never a handle and a freed one is refused for the next 65 534 uses of its slot. At most 65 536 live at
+/// once: a host that frees what it takes stays far below.
 pub(crate) struct Slots<T> {
     slots: Vec<(u16, Option<T>)>,
     free: Vec<u16>,
@@ -36,15 +37,28 @@ impl<T> Slots<T> {
         if u32::from(*generation) == handle >> 16 { value.as_ref() } else { None }
     }
 
+    /// The slot of a live handle, which holds something.
+    pub(crate) fn slot_mut(&mut self, handle: u32) -> Option<&mut Option<T>> {
+        let (generation, value) = self.slots.get_mut((handle & 0xFFFF) as usize)?;
+        (u32::from(*generation) == handle >> 16 && value.is_some()).then_some(value)
+    }
+
     /// Frees a handle; one that is not live changes nothing.
     pub(crate) fn remove(&mut self, handle: u32) {
-        if self.get(handle).is_none() {
-            return;
+        if let Some(slot) = self.slot_mut(handle) {
+            *slot = None;
+            self.free.push((handle & 0xFFFF) as u16);
         }
-        let index = (handle & 0xFFFF) as u16;
-        if let Some((_, value)) = self.slots.get_mut(usize::from(index)) {
-            *value = None;
-            self.free.push(index);
+    }
+
+    /// Frees what `keeps` refuses; for the browser, where one module holds several engines.
+    #[allow(dead_code)]
+    pub(crate) fn retain(&mut self, keeps: impl Fn(&T) -> bool) {
+        for (index, (_, value)) in self.slots.iter_mut().enumerate() {
+            if value.as_ref().is_some_and(|value| !keeps(value)) {
+                *value = None;
+                self.free.push(index as u16);
+            }
         }
     }
 }

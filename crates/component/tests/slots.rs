@@ -31,3 +31,19 @@ fn generations_wrap_without_zero_and_the_table_fills() {
     assert!((0..1 << 16).all(|_| slots.insert(()).is_some()));
     assert_eq!(slots.insert(()), None);
 }
+
+#[test]
+fn what_is_not_kept_is_freed_once() {
+    let mut slots = Slots::new();
+    let [one, two, three] = [1, 2, 3].map(|value| slots.insert(value).unwrap());
+    slots.remove(three);
+    slots.retain(|value| *value != 1);
+    slots.retain(|value| *value != 1);
+    assert_eq!((slots.get(one), slots.get(two), slots.get(three)), (None, Some(&2), None));
+    if let Some(slot) = slots.slot_mut(two) {
+        *slot = Some(4);
+    }
+    assert_eq!((slots.get(two), slots.slot_mut(one)), (Some(&4), None));
+    let again: Vec<u32> = (5..8).map(|value| slots.insert(value).unwrap() & 0xFFFF).collect();
+    assert_eq!(again.iter().copied().max(), Some(3), "two freed slots are used again before a new one");
+}

@@ -40,6 +40,18 @@ pub(crate) fn run(state: &State<'_>, instruction: &Instruction) -> Option<bool> 
     }
 }
 
+/// What a comparison has to read when the attribute is no text: the text of a list.
+#[inline]
+pub(crate) fn work(state: &State<'_>, instruction: &Instruction) -> usize {
+    let attribute = u32::from(instruction.b.get());
+    match (instruction.op, state.scene.context.text(attribute)) {
+        (code::ATTRIBUTE_COMPARE, None) => {
+            operators::weight(&state.built, state.scene.context.attribute(attribute))
+        }
+        _ => 0,
+    }
+}
+
 /// The text value at the start of checked bytes.
 #[inline]
 fn constant_text(bytes: &[u8]) -> Option<&[u8]> {

@@ -36,7 +36,9 @@ pub(crate) fn two<'a>(
         },
         _ => {
             let (a, b) = (state.built.count(left), state.built.count(right));
-            state.charge(a.unwrap_or_default().saturating_mul(b.unwrap_or_default()).saturating_mul(8))?;
+            // Each element is compared with each, texts as far as both go.
+            let each = operators::weight(&state.built, left);
+            state.charge(each.saturating_mul(b.unwrap_or_default().max(1)))?;
             a.zip(b).map(|counts| overlap(&state.built, instruction.a, (left, right), counts))
         }
     };

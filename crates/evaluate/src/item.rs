@@ -25,7 +25,7 @@ pub(crate) enum Item<'a> {
 }
 
 /// How deep conversions look into lists that a rule nested by itself (`reduce` can nest without end).
-const MAX_NESTING: usize = 32;
+pub(crate) const MAX_NESTING: usize = 32;
 
 /// What operators built during one evaluation. Empty, and unallocated, for rules that build nothing.
 #[derive(Debug, Default)]

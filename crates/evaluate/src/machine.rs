@@ -108,6 +108,10 @@ impl<'a, T: Trace> Machine<'a, T> {
                 | code::ATTRIBUTE_ENDS
                 | code::ATTRIBUTE_COMPARE
                 | code::ATTRIBUTE_VERSION => {
+                    let work = attribute_tests::work(&self.state, instruction);
+                    if work > 0 {
+                        self.state.charge(work)?;
+                    }
                     let result = attribute_tests::run(&self.state, instruction);
                     if T::ON {
                         let answer = result.map_or(Item::Null, Item::Bool);

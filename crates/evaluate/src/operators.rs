@@ -9,7 +9,7 @@ use flagstone_snapshot::program::code;
 use flagstone_snapshot::version::{Relation, Version};
 
 use crate::arithmetic::{arithmetic, finite, substring};
-use crate::item::{Built, Item};
+use crate::item::{Built, Item, MAX_NESTING, members};
 use crate::state::{Fault, MAX_BUILT_TEXT, State};
 use crate::{fractional, further};
 
@@ -153,6 +153,38 @@ pub(crate) fn test(instruction: &Instruction) -> Option<&'static str> {
     names.get(usize::from(instruction.a)).copied()
 }
 
+/// How much an operator has to read beyond a step: roughly bytes. What ours read is charged where they are.
+#[inline]
+fn work<'a>(built: &Built<'a>, op: u8, arguments: &[Item<'a>]) -> usize {
+    match (op, arguments) {
+        (code::NOT | code::TRUTHY | code::WITHIN | code::ORDER | code::FOLD | code::OVERLAP, _) => 0,
+        (code::MATCHES | code::TIME | code::IN_NETWORK | code::IN_KEYS | code::LIST, _) => 0,
+        (code::IN, [needle, list]) if built.count(*list).is_some() => {
+            // A text is compared with those of its length only.
+            let needle = if built.count(*needle).is_some() { 0 } else { weight(built, *needle) };
+            length(built, *list).saturating_mul(8 + needle) / 8
+        }
+        (code::MERGE, _) => arguments.iter().map(|list| length(built, *list)).sum(),
+        _ => arguments.iter().fold(0, |sum: usize, item| sum.saturating_add(weight(built, *item))),
+    }
+}
+
+/// Bytes of a text, and of all texts in a list or object, with 8 for each member.
+pub(crate) fn weight<'a>(built: &Built<'a>, item: Item<'a>) -> usize {
+    fn within<'a>(built: &Built<'a>, item: Item<'a>, depth: usize) -> usize {
+        let inside = |sum: usize, item| sum.saturating_add(within(built, item, depth - 1)).saturating_add(8);
+        match (item, built.count(item)) {
+            _ if depth == 0 => 0,
+            (Item::Object(object), _) => {
+                members(object).fold(0, |sum, (key, item)| inside(sum.saturating_add(key.len()), item))
+            }
+            (list, Some(count)) => (0..count).filter_map(|index| built.element(list, index)).fold(0, inside),
+            _ => built.text(item).map_or(0, <[u8]>::len),
+        }
+    }
+    within(built, item, MAX_NESTING)
+}
+
 /// The answer of an operator to its arguments.
 #[inline(never)]
 pub(crate) fn apply<'a>(
@@ -161,6 +193,10 @@ pub(crate) fn apply<'a>(
     arguments: &[Item<'a>],
 ) -> Result<Item<'a>, Fault> {
     let argument = |index: usize| arguments.get(index).copied().ok_or(Fault::Internal);
+    let work = work(&state.built, instruction.op, arguments);
+    if work > 0 {
+        state.charge(work)?;
+    }
     Ok(match instruction.op {
         code::FLAG_KEY => Item::Text(state.scene.flag_key),
         code::TIMESTAMP => Item::Integer(state.scene.now as i64),
@@ -175,10 +211,7 @@ pub(crate) fn apply<'a>(
                     && compare(&state.built, instruction.a, middle, high),
             )
         }
-        code::IN => {
-            state.charge(length(&state.built, argument(1)?))?;
-            Item::Bool(contains(&state.built, argument(0)?, argument(1)?))
-        }
+        code::IN => Item::Bool(contains(&state.built, argument(0)?, argument(1)?)),
         code::STARTS_WITH | code::ENDS_WITH => {
             affix(&state.built, argument(0)?, argument(1)?, instruction.op == code::ENDS_WITH)
         }

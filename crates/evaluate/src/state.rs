@@ -63,7 +63,7 @@ impl<'a> State<'a> {
     /// Takes a step, and one more for every 64 `units` of work in it: bytes searched, elements compared.
     #[inline]
     pub(crate) fn charge(&mut self, units: usize) -> Result<(), Fault> {
-        let cost = 1 + (units / 64) as u32;
+        let cost = u32::try_from(units / 64).unwrap_or(u32::MAX).saturating_add(1);
         self.steps = self.steps.checked_sub(cost).ok_or(Fault::Steps)?;
         Ok(())
     }

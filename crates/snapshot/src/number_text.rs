@@ -61,18 +61,13 @@ fn parse_exponent(text: &[u8]) -> Option<i32> {
 }
 
 /// Significant digits as they are read.
+#[derive(Default)]
 struct Decimal {
     small: u64,
     big: Option<Big>,
     count: usize,
     /// Something other than zero was cut off.
     more: bool,
-}
-
-impl Default for Decimal {
-    fn default() -> Self {
-        Decimal { small: 0, big: None, count: 0, more: false }
-    }
 }
 
 impl Decimal {

@@ -19,7 +19,7 @@ pub(crate) const TARGET: &str = "wasm32-unknown-unknown";
 pub(crate) fn component(places: &Places) -> Result<()> {
     setup::target(places, TARGET)?;
     say("building the engine (profile guest)");
-    let built = guest(places, "flagstone-component", "guest")?;
+    let built = guest(places, "flagstone-component", "guest", &[])?;
     let module = std::fs::read(&built).with_context(|| format!("cannot read `{}`", built.display()))?;
     // The encoder reads the component's type from a custom section.
     let typed = without_custom_sections(&module, |name| name.starts_with("component-type"))?;
@@ -42,14 +42,16 @@ pub(crate) fn component(places: &Places) -> Result<()> {
     Ok(())
 }
 
-/// Builds one of our crates for the guest target and returns the wasm file that cargo names.
-pub(crate) fn guest(places: &Places, package: &str, profile: &str) -> Result<PathBuf> {
+/// Builds one of our crates for the guest target and returns the wasm file that cargo names. `more` are arguments for
+/// cargo.
+pub(crate) fn guest(places: &Places, package: &str, profile: &str, more: &[&str]) -> Result<PathBuf> {
     let mut command = cargo(places);
-    command.args(["build", "--package", package, "--profile", profile, "--target", TARGET]);
+    command.args(["build", "--package", package, "--profile", profile, "--target", TARGET]).args(more);
     command.arg("--message-format=json-render-diagnostics");
-    command.env("CARGO_ENCODED_RUSTFLAGS", flags(places));
+    command.env("CARGO_ENCODED_RUSTFLAGS", flags(places, profile));
     // wasm-bindgen reads the sections that stripping takes away, and strips by itself.
     command.env("CARGO_PROFILE_GUEST_SMALL_STRIP", "none");
+    command.env("CARGO_PROFILE_GUEST_TOOLS_STRIP", "none");
     let messages = output(&mut command)?;
     let name = package.replace('-', "_");
     messages
@@ -67,8 +69,12 @@ pub(crate) fn guest(places: &Places, package: &str, profile: &str) -> Result<Pat
 
 /// A stack of 64 KiB (it lies first in memory, so that an overflow traps), and no paths of this machine in
 /// the result: the same source gives the same bytes anywhere.
-fn flags(places: &Places) -> OsString {
+fn flags(places: &Places, profile: &str) -> OsString {
     let mut flags = OsString::from("-Clink-arg=-zstack-size=65536");
+    if profile != "guest" {
+        // Rounds in loops: a tenth of the code, and hashing is a small part of opening.
+        flags.push("\u{1f}--cfg=sha2_backend_soft=\"compact\"");
+    }
     let mut remap = |from: &Path, to: &str| {
         flags.push("\u{1f}--remap-path-prefix=");
         flags.push(from);

@@ -1,10 +1,12 @@
-//! The browser build: wasm-bindgen's output beside our own small module.
+//! The browser builds: the evaluator that pages ship, and the tools for people who debug.
 //!
 //! The wasm-bindgen step is a library that takes longer to build than everything else here, so it sits
-//! behind the feature `browser`, and this file starts a second xtask that has it.
+//! behind the feature `browser`, and this file starts a second xtask that has it. wasm-opt is npm's `binaryen`, which
+//! `host-tests/browser-page` locks.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::path::PathBuf;
+use std::path::Path;
+use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result};
 
@@ -12,56 +14,149 @@ use crate::places::Places;
 use crate::run::{cargo, say, succeed, write_if_new};
 use crate::{artefacts, setup};
 
-/// Our own files, copied as they are.
-const OWN: [&str; 2] = ["flagstone.js", "flagstone.d.ts"];
+/// One of the two builds: what cargo builds it with, wasm-bindgen's name for it, and what of wasm-bindgen's ships.
+struct Build {
+    profile: &'static str,
+    more: &'static [&'static str],
+    name: &'static str,
+    /// All it exports, when that is less than wasm-bindgen leaves in it.
+    exports: &'static [&'static str],
+    ships: &'static [&'static str],
+}
 
-/// Builds `target/guest/browser/`: `flagstone.js` and its types (ours), `flagstone_glue.js` and
-/// `flagstone_bg.wasm` (wasm-bindgen's).
+/// The evaluator's functions take and return numbers: it needs neither wasm-bindgen's glue nor what that imports.
+const BUILDS: [Build; 2] = [
+    Build {
+        profile: "guest-small",
+        more: &[],
+        name: "flagstone",
+        exports: &EXPORTS,
+        ships: &["flagstone_bg.wasm"],
+    },
+    Build {
+        profile: "guest-tools",
+        more: &["--features", "tools"],
+        name: "flagstone-tools",
+        exports: &[],
+        ships: &["flagstone-tools_bg.wasm", "flagstone-tools_glue.js", "flagstone-tools_glue.d.ts"],
+    },
+];
+
+/// The evaluator's functions (docs/engine.md).
+const EXPORTS: [&str; 13] = [
+    "memory", "scratch", "rest", "open", "pulse", "context", "evaluate", "once", "all", "value", "decision",
+    "forget", "close",
+];
+
+/// Our own files.
+const OWN: [&str; 4] = ["flagstone.js", "flagstone.d.ts", "flagstone-tools.js", "flagstone-tools.d.ts"];
+
+/// What our modules may use: everything that browsers have had since 2022.
+const FEATURES: [&str; 6] = [
+    "--enable-bulk-memory",
+    "--enable-sign-ext",
+    "--enable-mutable-globals",
+    "--enable-nontrapping-float-to-int",
+    "--enable-multivalue",
+    "--enable-reference-types",
+];
+
+/// Builds `target/guest/browser/`: `flagstone.js` over `flagstone_bg.wasm`, and `flagstone-tools.js` over those of the
+/// tools, with types.
 pub(crate) fn build(places: &Places) -> Result<()> {
     setup::target(places, artefacts::TARGET)?;
-    say("building the engine for browsers (profile guest-small)");
-    let module = artefacts::guest(places, "flagstone-browser", "guest-small")?;
-    let bytes = std::fs::read(&module).with_context(|| format!("cannot read `{}`", module.display()))?;
-    let optimiser = optimiser(places);
-    let folder = places.browser();
-    let mut hasher = DefaultHasher::new();
-    (&bytes, &optimiser).hash(&mut hasher);
-    let stamp = format!("{:016x}\n", hasher.finish());
-    let stamp_path = folder.join(".stamp");
-    let fresh = std::fs::read_to_string(&stamp_path).is_ok_and(|old| old == stamp)
-        && folder.join("flagstone_bg.wasm").is_file()
-        && folder.join("flagstone_glue.js").is_file();
-    if fresh {
-        say("target/guest/browser: up to date");
-    } else {
-        say("wasm-bindgen (its library is built the first time)");
-        let mut bind = cargo(places);
-        bind.args(["run", "--quiet", "--package", "xtask", "--features", "browser", "--", "bind"]);
-        succeed(bind.arg(&module).arg(&folder))?;
-        let made = folder.join("flagstone_bg.wasm");
-        if let Some(wasm_opt) = optimiser {
-            say("wasm-opt -Oz (from host-tests/node)");
-            let mut command = std::process::Command::new(wasm_opt);
-            command.args(["-Oz", "--enable-bulk-memory", "--enable-sign-ext", "--enable-mutable-globals"]);
-            command.args([
-                "--enable-nontrapping-float-to-int",
-                "--enable-multivalue",
-                "--enable-reference-types",
-            ]);
-            succeed(command.arg(&made).arg("-o").arg(&made))?;
-        }
-        write_if_new(&stamp_path, stamp.as_bytes())?;
+    setup::npm(&places.below("host-tests/browser-page"))?;
+    for one in &BUILDS {
+        bound(places, one)?;
     }
     for name in OWN {
         let path = places.below("crates/browser/js").join(name);
-        let bytes = std::fs::read(&path).with_context(|| format!("cannot read `{}`", path.display()))?;
-        write_if_new(&folder.join(name), &bytes)?;
+        let text =
+            std::fs::read_to_string(&path).with_context(|| format!("cannot read `{}`", path.display()))?;
+        let text = if name.ends_with(".d.ts") { text } else { lean(&text) };
+        write_if_new(&places.browser().join(name), text.as_bytes())?;
     }
     Ok(())
 }
 
-/// npm's `binaryen`, when somebody installed it in `host-tests/node`.
-fn optimiser(places: &Places) -> Option<PathBuf> {
-    let path = places.below("host-tests/node/node_modules/.bin/wasm-opt");
-    path.is_file().then_some(path)
+/// Builds one, binds it, optimises it, and puts what ships of it in place.
+fn bound(places: &Places, build: &Build) -> Result<()> {
+    let Build { profile, name, .. } = build;
+    say(&format!("building {name} for browsers (profile {profile})"));
+    let module = artefacts::guest(places, "flagstone-browser", profile, build.more)?;
+    let bytes = std::fs::read(&module).with_context(|| format!("cannot read `{}`", module.display()))?;
+    let lock = std::fs::read(places.below("host-tests/browser-page/package-lock.json"))?;
+    let mut hasher = DefaultHasher::new();
+    (&bytes, &lock, build.exports).hash(&mut hasher);
+    let stamp = format!("{:016x}\n", hasher.finish());
+    let (folder, shipped) = (places.guest.join("bound").join(name), places.browser());
+    let stamp_path = folder.join(".stamp");
+    if std::fs::read_to_string(&stamp_path).is_ok_and(|old| old == stamp)
+        && build.ships.iter().all(|file| shipped.join(file).is_file())
+    {
+        say(&format!("{name}: up to date"));
+        return Ok(());
+    }
+    say("wasm-bindgen (its library is built the first time)");
+    let mut bind = cargo(places);
+    bind.args(["run", "--quiet", "--package", "xtask", "--features", "browser", "--", "bind"]);
+    succeed(bind.arg(&module).arg(&folder))?;
+    let wasm = folder.join(format!("{name}_bg.wasm"));
+    if !build.exports.is_empty() {
+        prune(places, &wasm, build.exports)?;
+    }
+    say("wasm-opt -Oz");
+    binaryen(places, "wasm-opt", &wasm, &["-Oz"])?;
+    for file in build.ships {
+        let made = folder.join(file);
+        let bytes = std::fs::read(&made).with_context(|| format!("cannot read `{}`", made.display()))?;
+        write_if_new(&shipped.join(file), &bytes)?;
+    }
+    write_if_new(&stamp_path, stamp.as_bytes()).map(drop)
+}
+
+/// Leaves only these exports, and what they need.
+fn prune(places: &Places, wasm: &Path, exports: &[&str]) -> Result<()> {
+    let name = |export: &&str| format!("export {export}");
+    let mut graph = vec![serde_json::json!({
+        "name": "host", "root": true, "reaches": exports.iter().map(name).collect::<Vec<_>>(),
+    })];
+    graph.extend(exports.iter().map(|export| serde_json::json!({ "name": name(export), "export": export })));
+    let path = wasm.with_extension("graph.json");
+    std::fs::write(&path, serde_json::Value::from(graph).to_string())?;
+    binaryen(places, "wasm-metadce", wasm, &["--quiet", &format!("--graph-file={}", path.display())])
+}
+
+/// Runs one of binaryen's programs over a module, in place.
+fn binaryen(places: &Places, program: &str, wasm: &Path, arguments: &[&str]) -> Result<()> {
+    let program = places.below("host-tests/browser-page/node_modules/.bin").join(program);
+    let mut command = Command::new(program);
+    command.args(arguments).args(FEATURES).arg(wasm).arg("-o").arg(wasm);
+    succeed(command.stdout(Stdio::null()))
+}
+
+/// A module without its comments' lines and indentation. Comments at the end of a line stay: telling them from text
+/// takes a parser.
+fn lean(module: &str) -> String {
+    let mut out = String::from("// Flagstone; the commented source and the types are beside its engine.\n");
+    for line in module.lines().map(str::trim_start) {
+        let comment = line.starts_with("//") || (line.starts_with("/**") && line.ends_with("*/"));
+        if !line.is_empty() && !comment {
+            out.push_str(line);
+            out.push('\n');
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lean_module_keeps_its_code() {
+        let module = "// A face.\n\n/** Adds. */\nexport function add(a, b) {\n  return a + b; // a sum\n}\n";
+        let lines: Vec<_> = lean(module).lines().skip(1).map(String::from).collect();
+        assert_eq!(lines, ["export function add(a, b) {", "return a + b; // a sum", "}"]);
+    }
 }

@@ -32,10 +32,10 @@ pub(super) fn seconds(value: &Value) -> u64 {
     digits.parse::<u64>().unwrap_or_default() * unit
 }
 
-/// Unix seconds of an RFC 3339 text, or of a number with its fraction cut off; none for anything else.
+/// Unix seconds of an RFC 3339 text, or of a number with its fraction cut off (as cutting it off a text would); none for anything else.
 pub(super) fn time(value: &Value) -> Option<i64> {
     match value {
-        Value::Number(number) => number.as_f64().map(|number| number.trunc() as i64),
+        Value::Number(number) => number.as_f64().map(|number| number.floor() as i64),
         Value::String(text) => rfc3339(text),
         _ => None,
     }

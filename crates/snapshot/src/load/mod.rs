@@ -1,5 +1,6 @@
 //! Validates the bytes of a snapshot in one linear pass, after which they are read where they lie.
 
+mod budget;
 mod error;
 mod flags;
 mod plans;
@@ -10,6 +11,7 @@ use zerocopy::FromBytes;
 pub use error::LoadError;
 pub(crate) use flags::prerequisites;
 
+use self::budget::Budget;
 use crate::layout::*;
 use crate::limits;
 use crate::program::Scratch;
@@ -23,7 +25,7 @@ impl<'a> Snapshot<'a> {
     /// one table of the longest program's length, and accepts nothing that evaluation could trip over.
     pub fn load(bytes: &'a [u8]) -> Result<Snapshot<'a>, LoadError> {
         let snapshot = Snapshot::view(bytes)?;
-        Checker { snapshot }.all()?;
+        Checker { snapshot, budget: Budget::new(bytes.len()) }.all()?;
         prerequisites(&snapshot)?;
         Ok(snapshot)
     }
@@ -106,6 +108,7 @@ where
 
 struct Checker<'a> {
     snapshot: Snapshot<'a>,
+    budget: Budget,
 }
 
 impl Checker<'_> {
@@ -117,6 +120,7 @@ impl Checker<'_> {
         cap("attributes", attributes.len(), limits::MAX_ATTRIBUTES)?;
         cap("holdouts", holdouts.len(), limits::MAX_LAYERS)?;
         cap("layers", layers.len(), limits::MAX_LAYERS)?;
+        cap("parts", parts.len(), limits::MAX_FLAGS)?;
         self.name("header", 0, header.flag_set)?;
         self.name("header", 0, header.environment)?;
         self.json("header", 0, header.metadata)?;
@@ -138,7 +142,15 @@ impl Checker<'_> {
             self.json("variant", index, record.json)
         })?;
         let mut scratch = Scratch::default();
-        each(programs, |index, record| self.program(index, record, &mut scratch))?;
+        let mut next = 0;
+        each(programs, |index, record| {
+            // One behind the other, so that no instruction is checked twice.
+            if record.start.get() != next {
+                return Err(LoadError::Range("program", index));
+            }
+            next = next.saturating_add(record.count.get());
+            self.program(index, record, &mut scratch)
+        })?;
         each(steps, |index, record| self.step(index, record))?;
         each(pauses, |index, record| self.pause(index, record))?;
         each(holdouts, |index, record| self.holdout(index, record))?;
@@ -170,6 +182,10 @@ impl Checker<'_> {
     /// JSON text is handed on as it is: a signed snapshot's text is not parsed here, only kept readable.
     fn json(&self, table: &'static str, index: u32, span: Span) -> Result<(), LoadError> {
         let bytes = self.bytes(table, index, span)?;
+        if self.budget.seen(span.offset.get(), !span.length.get()) {
+            return Ok(());
+        }
+        self.budget.spend(bytes.len())?;
         if bytes.len() > limits::MAX_VALUE_BYTES || core::str::from_utf8(bytes).is_err() {
             return Err(LoadError::Name(table, index));
         }

@@ -43,27 +43,41 @@ impl Checker<'_> {
             return Err(LoadError::Reference("instruction", at));
         }
         let constant = self.snapshot.heap.get(instruction.c.get() as usize..).unwrap_or_default();
-        let good = match instruction.op {
-            code::VALUE => {
-                Value::validate_prefix(constant).map_err(|error| LoadError::Value(at, error))?;
-                true
-            }
-            code::ATTRIBUTE_STARTS | code::ATTRIBUTE_ENDS | code::ATTRIBUTE_COMPARE => {
+        // A version is small and checked with its attribute; the others may be large and in use everywhere.
+        let shared = matches!(
+            instruction.op,
+            code::VALUE
+                | code::ATTRIBUTE_STARTS
+                | code::ATTRIBUTE_ENDS
+                | code::ATTRIBUTE_COMPARE
+                | code::ATTRIBUTE_IN
+                | code::RETURN_SHARES
+                | code::MATCHES
+                | code::IN_NETWORK
+                | code::IN_KEYS
+        );
+        if shared && self.budget.seen(instruction.c.get(), u32::from(instruction.op)) {
+            return Ok(());
+        }
+        let length = match instruction.op {
+            code::VALUE | code::ATTRIBUTE_STARTS | code::ATTRIBUTE_ENDS | code::ATTRIBUTE_COMPARE => {
                 let value = Value::validate_prefix(constant).map_err(|error| LoadError::Value(at, error))?;
-                matches!(value, Value::Text(_))
+                let fits = instruction.op == code::VALUE || matches!(value, Value::Text(_));
+                let rest = Value::read(constant).map(|(_, rest)| rest.len());
+                rest.filter(|_| fits).map(|rest| constant.len() - rest)
             }
-            code::ATTRIBUTE_IN => text_set::check(constant).is_some(),
+            code::ATTRIBUTE_IN => text_set::check(constant),
             code::ATTRIBUTE_VERSION => {
                 let attribute = self.snapshot.attributes.get(usize::from(instruction.b.get()));
-                Version::read(constant).is_some()
-                    && attribute.is_some_and(|record| record.version.get() != NONE)
+                let parsed = attribute.is_some_and(|record| record.version.get() != NONE);
+                Version::read(constant).filter(|_| parsed).map(|_| 0)
             }
-            code::RETURN_SHARES => shares::check(constant).is_some(),
-            code::MATCHES => dfa::check(constant).is_some(),
-            code::IN_NETWORK => network::check(constant).is_some(),
-            code::IN_KEYS => key_set::check(constant).is_some(),
-            _ => true,
+            code::RETURN_SHARES => shares::check(constant),
+            code::MATCHES => dfa::check(constant),
+            code::IN_NETWORK => network::check(constant),
+            code::IN_KEYS => key_set::check(constant),
+            _ => Some(0),
         };
-        if good { Ok(()) } else { Err(LoadError::Constant(at)) }
+        self.budget.spend(length.ok_or(LoadError::Constant(at))?)
     }
 }

@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // helpers of tests
 
-use flagstone_evaluate::{Context, Control, decide_key, decision_json};
+use flagstone_evaluate::{Context, Control, OpenStage, decide_key, decision_json};
 use flagstone_snapshot::Snapshot;
 
 use super::*;
@@ -28,7 +28,12 @@ fn decisions_are_byte_identical_to_native_ones() {
     instance.pulse(&World::new().pulse(1, named, &[("assistant", 0)], &[]), NOW).unwrap();
     let bytes = payload("a");
     let snapshot = Snapshot::load(&bytes).unwrap();
-    let control = Control::new(&snapshot, NOW + 300, [("assistant", 0)].into_iter(), [].into_iter());
+    let control = Control::new(
+        &snapshot,
+        NOW + 300,
+        [OpenStage { flag: "assistant", stage: 0, since: 0 }].into_iter(),
+        [].into_iter(),
+    );
     let mut arms = std::collections::BTreeMap::new();
     for user in 0..500 {
         for flag in ["assistant", "plain", "missing"] {
