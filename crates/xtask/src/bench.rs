@@ -131,7 +131,7 @@ fn in_bench(places: &Places) -> Command {
 fn built(places: &Places, package: &str) -> Result<PathBuf> {
     say(&format!("building `{package}` with fat LTO: the first time, and its link each time, take minutes"));
     let mut command = in_bench(places);
-    command.args(["build", "--profile", "bench", "--locked", "--package", package]);
+    command.args(["build", "--profile", "bench", "--package", package]);
     command.arg("--message-format=json-render-diagnostics");
     let messages = output(&mut command)?;
     messages
