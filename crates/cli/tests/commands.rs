@@ -66,7 +66,7 @@ fn from_a_definition_to_a_verified_file() {
 
     insta::assert_snapshot!(shown(&run(&["compile", "flags.yaml", "-o", "flags.snapshot"])), @r"
     exit 0
-    out: 1 flag (0 with a plan) for `production`: 366 bytes, written to flags.snapshot
+    out: 1 flag (0 with a plan) for `production`: 399 bytes, written to flags.snapshot
     ");
     for role in ["root", "release", "pulse"] {
         let made = run(&["keys", "new", &format!("acme.example/{role}"), "-o", &format!("{role}.key")]);
@@ -99,7 +99,7 @@ fn from_a_definition_to_a_verified_file() {
     let sealed = run(&[&["seal", "flags.snapshot", "-o", "one.sealed"], &seal[..]].concat());
     insta::assert_snapshot!(shown(&sealed), @r"
     exit 0
-    out: sealed for `acme.example/a` in `production`, sequence 1, until [time]: one.sealed (812 bytes)
+    out: sealed for `acme.example/a` in `production`, sequence 1, until [time]: one.sealed (845 bytes)
     ");
     let next =
         run(&[&["seal", "flags.yaml", "-o", "two.sealed", "--after", "one.sealed", "--json"], &seal[..]]
@@ -157,7 +157,7 @@ fn evaluate_explains_and_reports_errors() {
         let arguments = ["evaluate", flag, "--definition", "flags.yaml", "--now", "1790000000"];
         flagstone(folder.path(), &[&arguments[..], more].concat())
     };
-    insta::assert_snapshot!(shown(&ask("new-answers", &["--explain"])), @r"
+    insta::assert_snapshot!(shown(&ask("new-answers", &["--explain"])), @r#"
     exit 0
     out: new-answers: off = false
     out:   because DEFAULT
@@ -168,8 +168,10 @@ fn evaluate_explains_and_reports_errors() {
     out:     yes not-halted
     out:     yes pulse                    onExpiry hold, until 1790000300
     out:     no  targeting                answer null
+    out:         rule 1 did not match
+    out:           `email` (null) ends_with "@acme.example": null
     out:     yes default                  variant off
-    ");
+    "#);
     let unknown = ask("nobody", &["--json"]);
     assert_eq!(unknown.status.code(), Some(1));
     assert_eq!(last_object(&unknown)["errorCode"], "FLAG_NOT_FOUND");

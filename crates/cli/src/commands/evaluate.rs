@@ -174,9 +174,26 @@ fn people(decision: &Value, trace: Option<&Value>, now: u64) {
             .as_object()
             .into_iter()
             .flatten()
-            .filter(|(key, _)| !matches!(key.as_str(), "check" | "passed"))
+            .filter(|(key, _)| !matches!(key.as_str(), "check" | "passed" | "rules" | "tests"))
             .map(|(key, value)| format!("{key} {}", text(value)))
             .collect();
         println!("    {mark} {:<24} {}", text(&step["check"]), rest.join(", "));
+        for rule in step["rules"].as_array().into_iter().flatten() {
+            let mark = if rule["matched"] == Value::Bool(true) { "matched" } else { "did not match" };
+            println!("        rule {} {mark}", rule["rule"]);
+            rule["tests"].as_array().into_iter().flatten().for_each(test);
+        }
+        step["tests"].as_array().into_iter().flatten().for_each(test);
     }
+}
+
+/// A test that a rule made, with what it saw.
+fn test(test: &Value) {
+    let name = test["test"].as_str().unwrap_or_default();
+    let left = match test["attribute"].as_str() {
+        Some(attribute) => format!("`{attribute}` ({})", test["value"]),
+        None => test["value"].to_string(),
+    };
+    let right = test.get("against").map(|against| format!(" {against}")).unwrap_or_default();
+    println!("          {left} {name}{right}: {}", test["answer"]);
 }
