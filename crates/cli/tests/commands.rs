@@ -114,7 +114,7 @@ fn from_a_definition_to_a_verified_file() {
     out: opened: `acme.example/a` in `production`, epoch 1, sequence 2, signed by acme.example/release
     out:   issued [time], until [time]
     out:   digest [digest]
-    out:   1 flags, 366 bytes
+    out:   1 flags, 399 bytes
     ");
     let mut forged = std::fs::read(folder.path().join("two.sealed")).unwrap();
     *forged.last_mut().unwrap() ^= 1;
