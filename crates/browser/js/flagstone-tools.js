@@ -6,8 +6,8 @@ import initialise, { describe, explain, inspect as claim } from "./flagstone-too
 export { pack } from "./flagstone.js";
 
 /** Loads the engine, once. `module`: URL, Response, bytes or WebAssembly.Module; default: the file beside this one. */
-export async function load(module) {
-  adopt(await initialise(module && { module_or_path: await module }));
+export async function load(module = new URL("flagstone-tools_bg.wasm", import.meta.url)) {
+  adopt(await initialise({ module_or_path: await module }));
 }
 
 /** Reads a sealed file, a pulse or a trust note without verifying any signature. Never act on the result. */

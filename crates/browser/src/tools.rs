@@ -65,7 +65,8 @@ struct Rollout<'a> {
     ceiling: Option<u8>,
     scheduled: bool,
     not_before: u64,
-    until: u64,
+    /// None when it does not end.
+    until: Option<u64>,
     stages: Vec<Stage<'a>>,
 }
 
@@ -151,7 +152,7 @@ fn rollout<'a>(flag: &Flag<'a>, plan: Plan<'a>) -> Rollout<'a> {
         ceiling: plan.ceiling(),
         scheduled: plan.scheduled(),
         not_before: plan.not_before(),
-        until: plan.until(),
+        until: Some(plan.until()).filter(|until| *until != flagstone_snapshot::layout::NEVER),
         stages: stages.collect(),
         domains: plan.domains().collect(),
     }
