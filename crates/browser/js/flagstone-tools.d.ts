@@ -56,7 +56,8 @@ export interface Described {
     ceiling?: number;
     scheduled: boolean;
     notBefore: number;
-    until: number;
+    /** Unix seconds; not there for a plan without an end. */
+    until?: number;
     stages: Stage[];
   };
 }
