@@ -48,6 +48,10 @@ for (const [engine, larger] of [ours, theirs]) {
   add("one-shot", () => { const [, flag] = shot(); return once(contexts[shot.fresh()], engine.keys[flag]); });
   const every = schedule(contexts.length, 1);
   add("all-100", () => engine.all(prepared[every.fresh()]));
+  if (engine.allLazily) {
+    const lazily = schedule(contexts.length, 1);
+    add("all-100-lazily", () => engine.allLazily(prepared[lazily.fresh()]));
+  }
   add("load-5000", larger.open);
 }
 console.error(`bench: timing ${cases.length} cases in Node`);

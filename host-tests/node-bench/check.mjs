@@ -19,9 +19,12 @@ export function check(engine, contexts, expected) {
   let asked = 0;
   contexts.forEach((attributes, row) => {
     const context = engine.prepare(attributes);
+    // flagd-core lists flags in the definition's order, which is that of the keys in W.
+    const all = engine.all(context);
     engine.keys.forEach((key, flag) => {
       const answers = [engine.byKey(context, key)];
       if (engine.byIndex) answers.push(engine.byIndex(context, flag));
+      if (all) answers.push(all[flag]);
       if (engine.oneShot) answers.push(engine.oneShot(attributes, key));
       for (const { variant, value } of answers) {
         if (variant !== `v${expected[row][flag]}` || value === undefined) {

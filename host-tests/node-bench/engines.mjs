@@ -22,14 +22,16 @@ export async function flagstone(build, fixtures, sealed) {
     prepare: (attributes) => flags.context(attributes),
     byKey: (context, key) => flags.decide(context, key, now),
     byIndex: (context, index) => flags.decide(context, index, now),
-    oneShot(attributes, key) {
-      const context = flags.context(attributes);
-      const decision = flags.decide(context, key, now);
-      context.free();
-      return decision;
+    oneShot: (attributes, key) => flags.decideOnce(attributes, key, now),
+    // One call; the decisions are read when they are asked for.
+    allLazily: (context) => flags.decideAll(context, now),
+    // The same, every decision read.
+    all(context) {
+      const decisions = flags.decideAll(context, now);
+      const read = [];
+      for (let index = 0; index < flags.flags.length; index++) read.push(decisions.get(index));
+      return read;
     },
-    // One call into the engine; 8 bytes a decision, of which a host reads those that it wants.
-    all: flags.decideAll ? (context) => flags.decideAll(context, now) : (context) => context.evaluateAll(now),
     open: () => new Flagstone(trust, file, policy).free(),
   };
 }

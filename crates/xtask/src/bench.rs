@@ -39,11 +39,12 @@ pub(crate) fn bench(places: &Places, arguments: &Arguments) -> Result<ExitCode> 
         bail!("there is no part `{unknown}`\nhint: the parts are {}", PARTS.join(", "));
     }
     let workload = workload(places, arguments.workload.as_deref())?;
+    let fixtures = fixtures(places, &workload)?;
     let run = |name: &str| -> Result<Part> {
         let line = match name {
-            "native" => native(places, &workload, arguments.quick),
-            "wasmtime" => wasmtime(places, &workload, arguments.quick),
-            _ => node(places, &workload, arguments.quick),
+            "native" => native(places, &workload, &fixtures, arguments.quick),
+            "wasmtime" => wasmtime(places, &workload, &fixtures, arguments.quick),
+            _ => node(places, &workload, &fixtures, arguments.quick),
         };
         let line = line.with_context(|| format!("in the part `{name}`"))?;
         let last = line.lines().last().unwrap_or_default();
@@ -87,32 +88,42 @@ fn workload(places: &Places, asked: Option<&Path>) -> Result<PathBuf> {
     folder.canonicalize().with_context(|| format!("cannot find `{}`", folder.display()))
 }
 
-fn native(places: &Places, workload: &Path, quick: bool) -> Result<String> {
-    let program = built(places, "flagstone-bench-native")?;
-    say("measuring natively");
-    output(flags(Command::new(program).arg("--workload").arg(workload), quick))
+/// W compiled and sealed, by a program of its own: what the compiler depends on must not be linked with the peers.
+fn fixtures(places: &Places, workload: &Path) -> Result<PathBuf> {
+    let folder = places.below("target/bench-fixtures");
+    say("compiling and sealing W");
+    let mut write = in_bench(places);
+    write.args(["run", "--quiet", "--package", "flagstone-bench-fixtures", "--"]);
+    succeed(write.arg(workload).arg(&folder))?;
+    Ok(folder)
 }
 
-fn wasmtime(places: &Places, workload: &Path, quick: bool) -> Result<String> {
+fn native(places: &Places, workload: &Path, fixtures: &Path, quick: bool) -> Result<String> {
+    let program = built(places, "flagstone-bench-native")?;
+    say("measuring natively");
+    output(flags(
+        Command::new(program).arg("--workload").arg(workload).arg("--fixtures").arg(fixtures),
+        quick,
+    ))
+}
+
+fn wasmtime(places: &Places, workload: &Path, fixtures: &Path, quick: bool) -> Result<String> {
     artefacts::component(places)?;
     let program = built(places, "flagstone-bench-wasmtime")?;
     say("measuring in wasmtime");
     let mut command = Command::new(program);
     command.arg("--workload").arg(workload).arg("--guest").arg(&places.guest);
+    command.arg("--fixtures").arg(fixtures);
     output(flags(&mut command, quick))
 }
 
-fn node(places: &Places, workload: &Path, quick: bool) -> Result<String> {
+fn node(places: &Places, workload: &Path, fixtures: &Path, quick: bool) -> Result<String> {
     browser::build(places)?;
     let folder = places.below("host-tests/node-bench");
     setup::npm(&folder)?;
-    let fixtures = places.below("target/bench-fixtures");
-    let mut write = in_bench(places);
-    write.args(["run", "--quiet", "--package", "flagstone-measure", "--bin", "fixtures", "--"]);
-    succeed(write.arg(workload).arg(&fixtures))?;
     say("measuring in Node");
     let mut command = Command::new("node");
-    command.arg(folder.join("bench.mjs")).arg(workload).arg(&fixtures).arg(places.browser());
+    command.arg(folder.join("bench.mjs")).arg(workload).arg(fixtures).arg(places.browser());
     output(flags(&mut command, quick))
 }
 

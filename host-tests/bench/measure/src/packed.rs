@@ -1,12 +1,28 @@
 //! Contexts in the packed encoding (docs/engine.md), as a host would make them.
 
-use flagstone_snapshot::{Json, Value};
+use flagstone_snapshot::{Json, Snapshot, Value};
 
 /// A context in the packed encoding.
 #[must_use]
 pub fn packed(context: &serde_json::Value) -> Vec<u8> {
     let mut bytes = Vec::new();
     Value::write(&json(context), &mut bytes);
+    bytes
+}
+
+/// A context by the positions of a snapshot's attributes: `u16` count, then position and value of each.
+#[must_use]
+pub fn by_position(snapshot: &Snapshot<'_>, context: &serde_json::Value) -> Vec<u8> {
+    let named = (0..snapshot.attribute_count())
+        .filter_map(|position| Some((position as u16, context.get(snapshot.attribute(position)?)?)));
+    let mut bytes = vec![0, 0];
+    let mut count = 0_u16;
+    for (position, value) in named {
+        bytes.extend(position.to_le_bytes());
+        Value::write(&json(value), &mut bytes);
+        count += 1;
+    }
+    bytes[..2].copy_from_slice(&count.to_le_bytes());
     bytes
 }
 

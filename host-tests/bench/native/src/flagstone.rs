@@ -2,14 +2,13 @@
 
 use std::hint::black_box;
 
-use anyhow::{Context as _, Result, anyhow};
+use anyhow::{Context as _, Result, anyhow, bail};
 use ed25519_dalek::{Signer as _, SigningKey};
 use flagstone_evaluate::{Context, Control, Decision, decide, decide_key};
 use flagstone_measure::counting::count;
-use flagstone_measure::{Answer, Case, NOW, Part, Row, Schedule, Workload, packed};
+use flagstone_measure::{Answer, Case, Fixtures, NOW, Part, Row, Schedule, Workload, by_position, packed};
 use flagstone_seal::{OpenPolicy, TrustRoot};
 use flagstone_snapshot::Snapshot;
-use host_tests::fixture::{AUDIENCE, ENVIRONMENT, ISSUED, World};
 use sha2::{Digest, Sha256};
 
 /// The name in the table.
@@ -26,21 +25,22 @@ pub(crate) struct Flagstone {
     contexts: Vec<Context>,
     larger_contexts: Vec<Context>,
     packed: Vec<Vec<u8>>,
+    positions: Vec<Vec<u8>>,
     texts: Vec<String>,
     keys: Vec<String>,
     keys_5000: Vec<String>,
     trust: TrustRoot,
     sealed_5000: Vec<u8>,
+    audience: String,
+    environment: String,
     payload_5000: &'static [u8],
 }
 
 impl Flagstone {
     /// Compiles and loads W, and checks every answer.
-    pub(crate) fn new(workload: &Workload, part: &mut Part) -> Result<Self> {
-        let payload = host_tests::fixture::snapshot("flagd100.json", &workload.definition_100)?;
-        let payload_5000: &'static [u8] =
-            host_tests::fixture::snapshot("flagd5000.json", &workload.definition_5000)?.leak();
-        let world = World::new(ISSUED)?;
+    pub(crate) fn new(workload: &Workload, fixtures: &Fixtures, part: &mut Part) -> Result<Self> {
+        let payload = fixtures.snapshot("w100")?;
+        let payload_5000: &'static [u8] = fixtures.snapshot("w5000")?.leak();
         let snapshot = loaded(payload.leak())?;
         let packed: Vec<Vec<u8>> = workload.contexts.iter().map(packed).collect();
         let larger = loaded(payload_5000)?;
@@ -59,8 +59,11 @@ impl Flagstone {
             texts: workload.contexts.iter().map(ToString::to_string).collect(),
             keys: keys(&snapshot),
             keys_5000: keys(&larger),
-            trust: world.pinned()?,
-            sealed_5000: world.seal(payload_5000, 1)?,
+            trust: TrustRoot::pin(fixtures.trust.as_bytes(), NOW).map_err(|error| anyhow!("{error}"))?,
+            sealed_5000: fixtures.sealed("w5000")?,
+            audience: fixtures.audience.clone(),
+            environment: fixtures.environment.clone(),
+            positions: workload.contexts.iter().map(|context| by_position(&snapshot, context)).collect(),
             snapshot,
             larger,
             packed,
@@ -71,15 +74,16 @@ impl Flagstone {
         Ok(this)
     }
 
-    /// By index, by key, and from JSON must be one.
+    /// By index, by key, from JSON and by position must be one.
     fn answer(&self, context: usize, flag: usize) -> Result<Answer> {
         let prepared = &self.contexts[context];
         let decision = decide(&self.snapshot, &self.control, prepared, flag as u32, NOW);
         let by_key = decide_key(&self.snapshot, &self.control, prepared, &self.keys[flag], NOW);
-        let from_json = Context::from_json(&self.snapshot, &self.texts[context])?;
-        let by_json = decide(&self.snapshot, &self.control, &from_json, flag as u32, NOW);
-        if decision != by_key || decision != by_json {
-            return Err(anyhow!("its doors disagree: {decision:?}, {by_key:?}, {by_json:?}"));
+        let ask = |context: &Context| decide(&self.snapshot, &self.control, context, flag as u32, NOW);
+        let by_json = ask(&Context::from_json(&self.snapshot, &self.texts[context])?);
+        let by_position = ask(&Context::from_attributes(&self.snapshot, self.positions[context].clone())?);
+        if [by_key, by_json, by_position].iter().any(|other| *other != decision) {
+            bail!("its doors disagree: {decision:?}, {by_key:?}, {by_json:?}, {by_position:?}");
         }
         let variant = decision.variant.with_context(|| format!("no variant: {decision:?}"))?;
         Ok(Answer { variant: usize::from(variant), rule: None })
@@ -121,6 +125,22 @@ impl Flagstone {
             }
         }));
         let mut next = Schedule::new(count, 100);
+        cases.push(each("one-shot-positions", move || {
+            let (_, flag) = next.step();
+            let bytes = self.positions[next.fresh()].clone();
+            if let Ok(context) = Context::from_attributes(snapshot, bytes) {
+                take(snapshot, decide(snapshot, control, &context, flag as u32, NOW));
+            }
+        }));
+        let (mut next, mut room) = (Schedule::new(count, 100), Context::default());
+        cases.push(each("one-shot-refill", move || {
+            let (_, flag) = next.step();
+            let bytes = &self.positions[next.fresh()];
+            if room.refill(snapshot, |packed| packed.extend_from_slice(bytes)).is_ok() {
+                take(snapshot, decide(snapshot, control, &room, flag as u32, NOW));
+            }
+        }));
+        let mut next = Schedule::new(count, 100);
         cases.push(each("one-shot-json", move || {
             let (_, flag) = next.step();
             if let Ok(context) = Context::from_json(snapshot, &self.texts[next.fresh()]) {
@@ -145,8 +165,8 @@ impl Flagstone {
         }));
         cases.push(each("open-5000", move || {
             let policy = OpenPolicy {
-                audience: AUDIENCE,
-                environment: ENVIRONMENT,
+                audience: &self.audience,
+                environment: &self.environment,
                 now: NOW,
                 mark: None,
                 max_payload: u64::MAX,

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use anyhow::Result;
 use clap::Parser;
 use flagstone_measure::counting::Counting;
-use flagstone_measure::{Case, Pace, Part, Workload, rounds};
+use flagstone_measure::{Case, Fixtures, Pace, Part, Workload, rounds};
 
 use crate::flagstone::Flagstone;
 use crate::peers::{Datalogic, Eppo, LaunchDarkly, Unleash};
@@ -23,6 +23,9 @@ struct Arguments {
     /// Folder of workload W.
     #[arg(long)]
     workload: PathBuf,
+    /// Folder that `flagstone-bench-fixtures` wrote.
+    #[arg(long)]
+    fixtures: PathBuf,
     /// Few rounds, to see that everything works.
     #[arg(long)]
     quick: bool,
@@ -33,7 +36,7 @@ fn main() -> Result<()> {
     let workload = Workload::read(&arguments.workload)?;
     let mut part = Part::default();
     eprintln!("bench: checking every answer");
-    let flagstone = Flagstone::new(&workload, &mut part)?;
+    let flagstone = Flagstone::new(&workload, &Fixtures::read(&arguments.fixtures)?, &mut part)?;
     let datalogic = peers::load::<Datalogic>(&workload, &mut part)?;
     let eppo = peers::load::<Eppo>(&workload, &mut part)?;
     let launchdarkly = peers::load::<LaunchDarkly>(&workload, &mut part)?;

@@ -3,8 +3,7 @@
 use std::path::Path;
 
 use anyhow::{Result, anyhow};
-use flagstone_measure::NOW;
-use host_tests::fixture::{AUDIENCE, ENVIRONMENT};
+use flagstone_measure::{Fixtures, NOW};
 use wasmtime::component::{Component, Linker};
 use wasmtime::{Config, Engine, Store};
 
@@ -48,16 +47,17 @@ fn refused(fault: Fault) -> anyhow::Error {
 }
 
 impl Instance for Door {
-    fn seal_open(&mut self, trust: &str, file: &[u8]) -> Result<()> {
+    fn seal_open(&mut self, fixtures: &Fixtures, file: &[u8]) -> Result<()> {
         let policy = Policy {
-            audience: AUDIENCE.to_owned(),
-            environment: ENVIRONMENT.to_owned(),
+            audience: fixtures.audience.clone(),
+            environment: fixtures.environment.clone(),
             now: NOW,
             mark: None,
         };
         let evaluator = self.flags.flagstone_flags_evaluator();
-        let answer =
-            evaluator.call_open(&mut self.store, trust, file, &policy).map_err(crate::start::plain)?;
+        let answer = evaluator
+            .call_open(&mut self.store, &fixtures.trust, file, &policy)
+            .map_err(crate::start::plain)?;
         answer.map(drop).map_err(refused)
     }
 

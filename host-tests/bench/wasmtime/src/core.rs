@@ -3,8 +3,7 @@
 use std::path::Path;
 
 use anyhow::{Context as _, Result, anyhow, bail};
-use flagstone_measure::NOW;
-use host_tests::fixture::{AUDIENCE, ENVIRONMENT};
+use flagstone_measure::{Fixtures, NOW};
 use wasmtime::{Engine, InstancePre, Linker, Memory, Module, Store, TypedFunc, Val};
 
 use crate::door::Instance;
@@ -84,9 +83,10 @@ impl Core {
 }
 
 impl Instance for Core {
-    fn seal_open(&mut self, trust: &str, file: &[u8]) -> Result<()> {
+    fn seal_open(&mut self, fixtures: &Fixtures, file: &[u8]) -> Result<()> {
+        let Fixtures { trust, audience, environment, .. } = fixtures;
         let mut flat = Vec::with_capacity(14);
-        for bytes in [trust.as_bytes(), file, AUDIENCE.as_bytes(), ENVIRONMENT.as_bytes()] {
+        for bytes in [trust.as_bytes(), file, audience.as_bytes(), environment.as_bytes()] {
             let (at, length) = self.give(bytes)?;
             flat.extend([Val::I32(at), Val::I32(length)]);
         }

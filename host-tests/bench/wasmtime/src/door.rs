@@ -3,15 +3,11 @@
 use std::cell::RefCell;
 
 use anyhow::{Result, anyhow};
-use flagstone_measure::{Answer, Case, NOW, Part, Row, Schedule, Workload, packed};
-use host_tests::fixture::{ISSUED, World, snapshot};
+use flagstone_measure::{Answer, Case, Fixtures, NOW, Part, Row, Schedule, Workload, packed};
 
-/// One flag without rules: what a call costs when the decision costs next to nothing.
-const TRIVIAL: &str = r#"{"flags":{"on":{"state":"ENABLED","variants":{"on":true},"defaultVariant":"on"}}}"#;
-
-/// The trust note and the sealed files.
+/// The sealed files, and contexts in both forms.
 pub(crate) struct Sealed {
-    pub(crate) trust: String,
+    fixtures: Fixtures,
     w100: Vec<u8>,
     w5000: Vec<u8>,
     trivial: Vec<u8>,
@@ -20,17 +16,15 @@ pub(crate) struct Sealed {
 }
 
 impl Sealed {
-    /// Seals W and the trivial definition.
-    pub(crate) fn new(workload: &Workload) -> Result<Self> {
-        let world = World::new(ISSUED)?;
-        let seal = |name, definition| world.seal(&snapshot(name, definition)?, 1);
+    /// Reads the sealed files of W and of the trivial definition.
+    pub(crate) fn new(workload: &Workload, fixtures: Fixtures) -> Result<Self> {
         Ok(Sealed {
-            w100: seal("flagd100.json", &workload.definition_100)?,
-            w5000: seal("flagd5000.json", &workload.definition_5000)?,
-            trivial: seal("trivial.json", TRIVIAL)?,
+            w100: fixtures.sealed("w100")?,
+            w5000: fixtures.sealed("w5000")?,
+            trivial: fixtures.sealed("trivial")?,
             packed: workload.contexts.iter().map(packed).collect(),
             texts: workload.contexts.iter().map(ToString::to_string).collect(),
-            trust: String::from_utf8(world.trust)?,
+            fixtures,
         })
     }
 }
@@ -38,7 +32,7 @@ impl Sealed {
 /// An instance, by one ABI or the other.
 pub(crate) trait Instance {
     /// Verifies and validates a sealed file; once in its life.
-    fn seal_open(&mut self, trust: &str, file: &[u8]) -> Result<()>;
+    fn seal_open(&mut self, fixtures: &Fixtures, file: &[u8]) -> Result<()>;
     fn context_packed(&mut self, bytes: &[u8]) -> Result<u32>;
     fn context_json(&mut self, json: &str) -> Result<u32>;
     fn drop_context(&mut self, context: u32) -> Result<()>;
@@ -72,7 +66,7 @@ impl<I: Instance> Subject<I> {
     ) -> Result<Self> {
         let opened = |file: &[u8]| -> Result<I> {
             let mut instance = make()?;
-            instance.seal_open(&sealed.trust, file)?;
+            instance.seal_open(&sealed.fixtures, file)?;
             Ok(instance)
         };
         let mut small = opened(&sealed.w100)?;
@@ -136,7 +130,9 @@ impl<I: Instance> Subject<I> {
             instance.evaluate_all(self.small_contexts[next.fresh()], NOW).map(drop)
         }));
         cases.push(
-            self.each("open-5000", &self.small, |_| (self.make)()?.seal_open(&sealed.trust, &sealed.w5000)),
+            self.each("open-5000", &self.small, |_| {
+                (self.make)()?.seal_open(&sealed.fixtures, &sealed.w5000)
+            }),
         );
     }
 

@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use anyhow::Result;
 use clap::Parser;
 use flagstone_measure::counting::Counting;
-use flagstone_measure::{Case, Pace, Part, Workload, rounds};
+use flagstone_measure::{Case, Fixtures, Pace, Part, Workload, rounds};
 
 use crate::door::{Sealed, Subject};
 
@@ -27,6 +27,9 @@ struct Arguments {
     /// Folder of `flagstone.core.wasm` and `flagstone.component.wasm`.
     #[arg(long)]
     guest: PathBuf,
+    /// Folder that `flagstone-bench-fixtures` wrote.
+    #[arg(long)]
+    fixtures: PathBuf,
     /// Few rounds, to see that everything works.
     #[arg(long)]
     quick: bool,
@@ -35,7 +38,7 @@ struct Arguments {
 fn main() -> Result<()> {
     let arguments = Arguments::parse();
     let workload = Workload::read(&arguments.workload)?;
-    let sealed = Sealed::new(&workload)?;
+    let sealed = Sealed::new(&workload, Fixtures::read(&arguments.fixtures)?)?;
     let (core, component) =
         (arguments.guest.join("flagstone.core.wasm"), arguments.guest.join("flagstone.component.wasm"));
     let mut part = Part::default();
