@@ -55,8 +55,10 @@ export interface Described {
     domains: string[];
     ceiling?: number;
     scheduled: boolean;
+    /** Unix seconds; 0 for at once. */
     notBefore: number;
-    until: number;
+    /** Unix seconds. */
+    until?: number;
     stages: Stage[];
   };
 }

@@ -64,8 +64,9 @@ struct Rollout<'a> {
     domains: Vec<&'a str>,
     ceiling: Option<u8>,
     scheduled: bool,
-    not_before: u64,
-    until: u64,
+    /// Unix seconds.
+    not_before: f64,
+    until: Option<f64>,
     stages: Vec<Stage<'a>>,
 }
 
@@ -150,8 +151,8 @@ fn rollout<'a>(flag: &Flag<'a>, plan: Plan<'a>) -> Rollout<'a> {
         consent: plan.consent().map(|(purpose, _)| purpose),
         ceiling: plan.ceiling(),
         scheduled: plan.scheduled(),
-        not_before: plan.not_before(),
-        until: plan.until(),
+        not_before: plan.not_before() as f64,
+        until: Some(plan.until()).filter(|until| *until != u64::MAX).map(|until| until as f64),
         stages: stages.collect(),
         domains: plan.domains().collect(),
     }
