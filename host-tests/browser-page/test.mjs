@@ -92,6 +92,11 @@ try {
   await check("a pulse for another snapshot only halts", async () => {
     assert.deepEqual(await page.evaluate(elsewhere), [["stage", undefined], ["stage", "halt"], 2]);
   });
+  await check("what a sticky flag asks to remember is brought back", async () => {
+    const { texts, decisions } = await page.evaluate(remembered);
+    assert.deepEqual(texts, decisions, "as the decision text says it");
+    assert.deepEqual([...new Set(decisions.filter(Boolean))].sort(), ["1:c:1:today", "1:t:1:concise"]);
+  });
   await check("contexts are read as JSON.stringify would", async () => {
     assert.deepEqual(await page.evaluate(shapes), { same: true, once: 6 });
   });
@@ -223,6 +228,30 @@ async function elsewhere() {
   const before = details();
   const { snapshot } = engine.pulse(await get("other.txt"), policy.now);
   return [before, details(), snapshot.sequence];
+}
+
+/** What 60 units are asked to remember, by text and by decision; those who are asked nothing bring back what others were. */
+async function remembered() {
+  const { Flagstone, load } = await import("/browser/flagstone.js?remembered");
+  await load();
+  const get = async (name) => (await fetch(`/fixtures/page/${name}`)).arrayBuffer().then((b) => new Uint8Array(b));
+  const policy = await (await fetch("/fixtures/page/policy.json")).json();
+  const engine = new Flagstone(new TextDecoder().decode(await get("trust.txt")), await get("flags.sealed"), policy);
+  engine.pulse(await get("pulse.txt"), policy.now);
+  const [texts, decisions] = [[], []];
+  const key = "answer-behaviour";
+  for (let unit = 0; unit < 60; unit += 1) {
+    const attributes = { targetingKey: `unit-${unit}`, consent: "trial" };
+    const first = engine.decideOnce(attributes, key, policy.now);
+    decisions.push(first.remember);
+    texts.push(JSON.parse(engine.decision(attributes, key, policy.now)).remember);
+    if (first.remember) continue;
+    attributes.remembered = { [key]: unit % 2 ? "1:t:1:concise" : "1:c:1:today" };
+    const again = engine.decideOnce(attributes, key, policy.now);
+    decisions.push(again.detail === "remembered" && again.remember);
+    texts.push(attributes.remembered[key]);
+  }
+  return { texts, decisions };
 }
 
 /** Contexts with everything that JSON.stringify treats specially: by position, packed, and after a trip through JSON. */

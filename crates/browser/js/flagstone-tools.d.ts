@@ -55,8 +55,9 @@ export interface Described {
     domains: string[];
     ceiling?: number;
     scheduled: boolean;
+    /** Unix seconds; 0 for at once. */
     notBefore: number;
-    /** Unix seconds; not there for a plan without an end. */
+    /** Unix seconds. */
     until?: number;
     stages: Stage[];
   };

@@ -115,6 +115,9 @@ export type Source = string | URL | Request | Response | BufferSource | WebAssem
 /** Loads the engine, once; default: `flagstone_bg.wasm` beside this file. */
 export function load(module?: Source | Promise<Source>): Promise<void>;
 
+/** The bytes, or the module, of whatever `load` takes. */
+export function source(module: Source | Promise<Source>): Promise<BufferSource | WebAssembly.Module>;
+
 /** Takes the exports of an engine that was loaded otherwise. */
 export function adopt(exports: WebAssembly.Exports): void;
 

@@ -17,7 +17,9 @@ let wasm;
 
 /** Loads the engine, once. `module`: URL, Response, bytes or WebAssembly.Module; default: the file beside this one. */
 export async function load(module = new URL("flagstone_bg.wasm", import.meta.url)) {
-  if (!wasm) adopt((await instance(await module)).exports);
+  if (wasm) return;
+  const made = await WebAssembly.instantiate(await source(module), {});
+  adopt((made.instance ?? made).exports);
 }
 
 /** Takes an engine's exports; for the tools, which load another module. */
@@ -26,17 +28,17 @@ export function adopt(exports) {
   base = limit = 0;
 }
 
-async function instance(module) {
+/** Bytes, or a module, of whatever `load` was given. */
+export async function source(module) {
+  module = await module;
   const is = (name) => globalThis[name] && module instanceof globalThis[name];
   if (is("URL") && module.protocol === "file:" && globalThis.process) {
-    module = await (await import("node:fs/promises")).readFile(module); // Node fetches no files
-  } else if (typeof module === "string" || is("URL") || is("Request")) module = await fetch(module);
-  if (is("Response")) {
-    if (!module.ok) throw new Error(`the engine could not be fetched: HTTP ${module.status}`);
-    module = await module.arrayBuffer();
+    return (await import("node:fs/promises")).readFile(module); // Node fetches no files
   }
-  const made = await WebAssembly.instantiate(module, {});
-  return made.instance ?? made;
+  if (typeof module === "string" || is("URL") || is("Request")) module = await fetch(module);
+  if (!is("Response")) return module;
+  if (module.ok) return module.arrayBuffer();
+  throw new Error(`the engine could not be fetched: HTTP ${module.status}`);
 }
 
 /** One opened snapshot. For a newer one make a new Flagstone, then `free()` the old one. */

@@ -64,9 +64,10 @@ struct Rollout<'a> {
     domains: Vec<&'a str>,
     ceiling: Option<u8>,
     scheduled: bool,
-    not_before: u64,
+    /// Unix seconds.
+    not_before: f64,
     /// None when it does not end.
-    until: Option<u64>,
+    until: Option<f64>,
     stages: Vec<Stage<'a>>,
 }
 
@@ -151,8 +152,10 @@ fn rollout<'a>(flag: &Flag<'a>, plan: Plan<'a>) -> Rollout<'a> {
         consent: plan.consent().map(|(purpose, _)| purpose),
         ceiling: plan.ceiling(),
         scheduled: plan.scheduled(),
-        not_before: plan.not_before(),
-        until: Some(plan.until()).filter(|until| *until != flagstone_snapshot::layout::NEVER),
+        not_before: plan.not_before() as f64,
+        until: Some(plan.until())
+            .filter(|until| *until != flagstone_snapshot::layout::NEVER)
+            .map(|until| until as f64),
         stages: stages.collect(),
         domains: plan.domains().collect(),
     }

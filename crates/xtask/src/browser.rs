@@ -138,7 +138,9 @@ fn binaryen(places: &Places, program: &str, wasm: &Path, arguments: &[&str]) -> 
 /// A module without its comments' lines and indentation. Comments at the end of a line stay: telling them from text
 /// takes a parser.
 fn lean(module: &str) -> String {
-    let mut out = String::from("// Flagstone; the commented source and the types are beside its engine.\n");
+    let mut out = String::from(
+        "// Flagstone for JavaScript; comments are in the .d.ts beside this file and in docs/engine.md.\n",
+    );
     for line in module.lines().map(str::trim_start) {
         let comment = line.starts_with("//") || (line.starts_with("/**") && line.ends_with("*/"));
         if !line.is_empty() && !comment {
