@@ -52,14 +52,16 @@ impl Refusal {
             Refusal::Context(error) => error.code(),
             Refusal::Call(code) => code,
         };
+        #[allow(unused_mut)] // only the tools add to it
+        let mut text = String::from(code);
         #[cfg(feature = "tools")]
-        let code = match self {
-            Refusal::Seal(error) => std::format!("{code}\n{error}"),
-            Refusal::Load(error) => std::format!("{code}\n{error}"),
-            Refusal::Context(error) => std::format!("{code}\n{error}"),
-            Refusal::Call(_) => code.into(),
-        };
-        code.into()
+        text.push_str(&match self {
+            Refusal::Seal(error) => std::format!("\n{error}"),
+            Refusal::Load(error) => std::format!("\n{error}"),
+            Refusal::Context(error) => std::format!("\n{error}"),
+            Refusal::Call(_) => String::new(),
+        });
+        text
     }
 }
 
