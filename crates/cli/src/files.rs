@@ -9,7 +9,7 @@ use anyhow::{Context, Result, bail};
 use flagstone_compile::{Audience, Options, Outcome, Source, compile};
 use flagstone_seal::{SecretKey, TrustRoot, limits::SERVER_PAYLOAD_BYTES};
 
-use crate::output;
+use crate::{canaries, output};
 
 /// Largest sealed file that commands read: the payload cap and a note.
 const MAX_FILE: u64 = SERVER_PAYLOAD_BYTES + (64 << 10);
@@ -81,7 +81,8 @@ pub(crate) fn trust(path: &Path, now: u64) -> Result<TrustRoot> {
 /// Reads and compiles a definition; what there is to say goes to standard error.
 pub(crate) fn definition(path: &Path, options: &Options) -> Result<(Source, Outcome)> {
     let source = Source::new(path.display().to_string(), read_text(path)?);
-    let outcome = compile(&source, options);
+    let mut outcome = compile(&source, options);
+    canaries::ask(&mut outcome, options.strict);
     let rendered = outcome.diagnostics.render(&source, output::colours());
     eprint!("{rendered}");
     Ok((source, outcome))

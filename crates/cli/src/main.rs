@@ -1,5 +1,6 @@
 //! The `flagstone` binary: every arrow of the loop as a command, `flagstone up` for all of them at once.
 
+mod canaries;
 mod commands;
 mod files;
 mod output;

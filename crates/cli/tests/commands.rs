@@ -66,7 +66,7 @@ fn from_a_definition_to_a_verified_file() {
 
     insta::assert_snapshot!(shown(&run(&["compile", "flags.yaml", "-o", "flags.snapshot"])), @r"
     exit 0
-    out: 1 flag (0 with a plan) for `production`: 399 bytes, written to flags.snapshot
+    out: 1 flag (0 with a plan) for `production`: 417 bytes, written to flags.snapshot
     ");
     for role in ["root", "release", "pulse"] {
         let made = run(&["keys", "new", &format!("acme.example/{role}"), "-o", &format!("{role}.key")]);
@@ -99,7 +99,7 @@ fn from_a_definition_to_a_verified_file() {
     let sealed = run(&[&["seal", "flags.snapshot", "-o", "one.sealed"], &seal[..]].concat());
     insta::assert_snapshot!(shown(&sealed), @r"
     exit 0
-    out: sealed for `acme.example/a` in `production`, sequence 1, until [time]: one.sealed (845 bytes)
+    out: sealed for `acme.example/a` in `production`, sequence 1, until [time]: one.sealed (863 bytes)
     ");
     let next =
         run(&[&["seal", "flags.yaml", "-o", "two.sealed", "--after", "one.sealed", "--json"], &seal[..]]
@@ -114,7 +114,7 @@ fn from_a_definition_to_a_verified_file() {
     out: opened: `acme.example/a` in `production`, epoch 1, sequence 2, signed by acme.example/release
     out:   issued [time], until [time]
     out:   digest [digest]
-    out:   1 flags, 399 bytes
+    out:   1 flags, 417 bytes
     ");
     let mut forged = std::fs::read(folder.path().join("two.sealed")).unwrap();
     *forged.last_mut().unwrap() ^= 1;
@@ -206,4 +206,28 @@ fn every_command_has_help_with_an_example() {
         assert!(output.status.success() && text.contains("Example"), "`{command} --help`:\n{text}");
         assert!(text.contains("--json"), "`{command}` has no --json");
     }
+}
+
+#[test]
+fn a_canary_that_is_answered_otherwise_is_found_before_anything_is_signed() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = |arguments: &[&str]| flagstone(folder.path(), arguments);
+    let canaries = "    canaries:
+      - { context: { email: ana@acme.example }, variant: on }
+      - { context: { email: ana@other.example }, variant: on }
+";
+    std::fs::write(folder.path().join("flags.yaml"), format!("{DEFINITION}{canaries}")).unwrap();
+    insta::assert_snapshot!(shown(&run(&["compile", "flags.yaml", "-o", "flags.snapshot"])), @r"
+    exit 1
+    out: nothing built: 1 error
+    err: error[FS0605]: this canary is answered with `off`
+    err:   --> flags.yaml:10:9
+    err:    |
+    err: 10 |       - { context: { email: ana@other.example }, variant: on }
+    err:    |         ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+    err:    |
+    err:    = hint: canaries are asked without a pulse, at `at` (1970 when it does not say)
+    err:
+    ");
+    assert!(!folder.path().join("flags.snapshot").exists());
 }

@@ -97,6 +97,8 @@ codes! {
     Holdout = "FS0603",
     /// A unit that is to have two variants at once.
     Override = "FS0604",
+    /// A canary that the flag does not answer as it should.
+    Canary = "FS0605",
 }
 
 impl Serialize for Code {

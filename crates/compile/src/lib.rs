@@ -113,6 +113,28 @@ pub fn compile(source: &Source, options: &Options) -> Outcome {
     Outcome { draft: (!refused).then_some(draft), definition: Some(read.definition), diagnostics }
 }
 
+impl Outcome {
+    /// Reports that a canary of the draft is not answered as it should be, at its place in the definition. In strict
+    /// mode nothing is built then. `compile` itself does not decide flags: who has an engine asks it, and reports here.
+    pub fn wrong_canary(&mut self, position: usize, answer: &str, strict: bool) {
+        let Some((draft, definition)) = self.draft.as_ref().zip(self.definition.as_ref()) else { return };
+        let (Some(canary), Some(drafted)) =
+            (lower::canary_at(definition, draft, position), draft.canaries.get(position))
+        else {
+            return;
+        };
+        self.diagnostics.about(Some(&drafted.flag));
+        self.diagnostics.push(
+            Diagnostic::error(Code::Canary, canary.span, format!("this canary is answered with {answer}"))
+                .hint("canaries are asked without a pulse, at `at` (1970 when it does not say)"),
+        );
+        self.diagnostics.sort();
+        if strict {
+            self.draft = None;
+        }
+    }
+}
+
 /// Lowers a definition that was read before: [`parse`] and `lower` give what [`compile`] gives, except
 /// that flags which could not be read are missing instead of answering with an error.
 #[must_use]

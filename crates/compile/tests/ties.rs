@@ -5,7 +5,9 @@ mod common;
 
 use common::{options, strict, yaml};
 use flagstone_compile::{Audience, Format, Options, Outcome, Source, compile};
-use flagstone_snapshot::{DraftPrerequisite, DraftSlot, FlagError, Json, Op, bucket_salt, encode};
+use flagstone_snapshot::{
+    DraftCanary, DraftPrerequisite, DraftSlot, FlagError, Json, Op, bucket_salt, encode,
+};
 
 /// The findings in the order of the text, and which flags are broken.
 fn findings(text: &str) -> String {
@@ -281,4 +283,63 @@ fn a_key_that_cannot_be_laid_out_harms_no_other_flag() {
     let draft = outcome.draft.expect("a draft");
     encode(&draft).expect("it can be laid out");
     assert_eq!(draft.flags.len(), 1);
+}
+
+#[test]
+fn canaries_are_read_and_left_out_of_browsers() {
+    let text = format!(
+        "flags:\n{}{}",
+        flag(
+            "a",
+            "client: true, canaries: [{ context: { targetingKey: me }, variant: 'off', at: 2026-12-01T00:00:00Z }, { context: {}, variant: null }]"
+        ),
+        flag("b", "canaries: [{ context: {}, variant: false }]")
+            .replace("'off': false", "'false': false")
+            .replace("defaultVariant: 'off'", "defaultVariant: 'false'"),
+    );
+    let draft = clean(&text).draft.expect("a draft");
+    let me = Json::Object(vec![("targetingKey".into(), Json::Text("me".into()))]);
+    let canary = |flag: &str, context, at, variant: Option<&str>| DraftCanary {
+        flag: flag.into(),
+        context,
+        at,
+        variant: variant.map(Into::into),
+    };
+    let nobody = || Json::Object(Vec::new());
+    assert_eq!(
+        draft.canaries,
+        [
+            canary("a", me, 1_796_083_200, Some("off")),
+            canary("a", nobody(), 0, None),
+            canary("b", nobody(), 0, Some("false"))
+        ]
+    );
+    let browser = Options { audience: Audience::Browser, ..options() };
+    let outcome = compile(&Source::new("flags.yaml", text.as_str()), &browser);
+    assert!(outcome.draft.expect("a draft").canaries.is_empty());
+}
+
+#[test]
+fn a_canary_that_cannot_be_read_leaves_the_flag_in_use() {
+    insta::assert_snapshot!(findings(&format!(
+        "flags:\n{}{}{}{}",
+        flag("a", "canaries: [{ context: {}, variant: onn }, { context: {} }, { variant: 'on' }]"),
+        flag("b", "canaries: { context: {}, variant: 'on' }"),
+        flag("c", "canaries: [{ context: me, variant: 'on' }, { context: {}, variant: 'on', at: soon, to: me }]"),
+        flag("d", "canaries: [{ context: {}, variant: 'on' }], sticky: 0"),
+    )), @r"
+    FS0205 (a): there is no variant `onn`
+      hint: did you mean `on`?
+    FS0203 (a): a canary has no `variant`
+    FS0203 (a): a canary has no `context`
+    FS0201 (b): `canaries` must be a list, this is an object
+    FS0201 (c): `context` must be an object, this is a string
+    FS0204 (c): `at` is not a time
+      hint: write it as `2026-12-01T09:00:00Z`, or as unix seconds
+    FS0202 (c): a canary has no key `to`
+      hint: keys of your own begin with `x-`
+    FS0204 (d): `sticky` is neither `true` nor a version
+      hint: versions are whole numbers from 1; a new one forgets what was remembered
+    broken: d
+    ");
 }

@@ -35,6 +35,8 @@ extern crate alloc;
 
 mod arithmetic;
 mod attribute_tests;
+#[cfg(feature = "json")]
+mod canary;
 mod context;
 mod control;
 mod decide;
@@ -54,6 +56,8 @@ mod schedule;
 mod state;
 mod trace;
 
+#[cfg(feature = "json")]
+pub use canary::wrong_canary;
 pub use context::{Context, ContextError};
 pub use control::{Control, OpenStage};
 pub use decide::{decide, decide_key};

@@ -57,7 +57,7 @@ pub use hash::{Murmur32, bucket_salt, murmur3_x64_128, murmur3_x86_32, position}
 pub use json::Json;
 pub use load::LoadError;
 pub use value::{List, Object, Value, ValueError};
-pub use view::{Flag, Parts, Plan, Rule, Snapshot, Stage, Variant};
+pub use view::{Canary, Flag, Parts, Plan, Rule, Snapshot, Stage, Variant};
 
 /// Shares are counted in parts of this total: one part is 10^-9.
 pub const SHARE_TOTAL: u32 = 1_000_000_000;

@@ -50,6 +50,8 @@ pub const MAX_PREREQUISITE_DEPTH: usize = 8;
 pub const MAX_LAYERS: usize = 1_024;
 /// Holdouts that one flag names, and ranges that it has of a layer.
 pub const MAX_FLAG_PARTS: usize = 64;
+/// Canaries of a snapshot: asked one by one before a swap, a few milliseconds in all.
+pub const MAX_CANARIES: usize = 1_000;
 /// Steps of a schedule, and pauses, of one plan.
 pub const MAX_SCHEDULE: usize = 256;
 /// Seconds of a ramp or window: ten years, so that share times seconds stays far within 64 bits.

@@ -1,6 +1,7 @@
 //! The definition to what the engine needs: rules become programs, plans become ladders of parts.
 
 mod calculation;
+mod canary;
 mod control;
 mod flag;
 mod flagd;
@@ -17,6 +18,8 @@ mod rule;
 mod scope;
 mod ties;
 mod variable;
+
+pub(crate) use canary::at as canary_at;
 
 use flagstone_snapshot::{Draft, DraftFlag, FlagKind, Json};
 
@@ -48,11 +51,12 @@ pub(crate) fn lower(
         holdouts: Vec::new(),
         layers: Vec::new(),
         flags: Vec::with_capacity(set.flags.len() + broken.len()),
+        canaries: Vec::new(),
     };
     let reaches = |client: bool| client || options.audience == Audience::Server;
     let flags: Vec<&Flag> = set.flags.iter().filter(|flag| reaches(flag.client)).collect();
     let ties = ties::Ties::new(set, &flags, &mut draft);
-    for flag in flags {
+    for flag in &flags {
         diagnostics.about(Some(&flag.key));
         let lowered = flag::lower(flag, &ties, &draft, &scope, diagnostics);
         draft.flags.push(lowered);
@@ -73,6 +77,7 @@ pub(crate) fn lower(
         });
     }
     ties::check_prerequisites(&mut draft, &scope, diagnostics);
+    canary::lower(&flags, options, &mut draft, diagnostics);
     draft
 }
 

@@ -3,7 +3,7 @@
 use flagstone_snapshot::OnExpiry;
 use serde::{Serialize, Serializer};
 
-use crate::model::{Guardrail, Metadata, Override, Prerequisite, Rollout};
+use crate::model::{Canary, Guardrail, Metadata, Override, Prerequisite, Rollout};
 use crate::span::Spanned;
 use crate::tree::Node;
 
@@ -52,6 +52,8 @@ pub struct Flag {
     pub overrides: Vec<Override>,
     /// Version of the sticky assignment; none: decisions are not remembered.
     pub sticky: Option<u32>,
+    /// What it must answer to certain contexts.
+    pub canaries: Vec<Canary>,
     /// Guardrails that hold for every rollout of the flag; a plan's own list contains them too.
     pub guardrails: Vec<Guardrail>,
     /// The rollout plan.

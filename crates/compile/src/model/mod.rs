@@ -5,6 +5,7 @@
 //! Shares and weights are parts of [`flagstone_snapshot::SHARE_TOTAL`]; durations are whole seconds;
 //! thresholds are whole millionths ("micros").
 
+mod canary;
 mod flag;
 mod keys;
 mod metric;
@@ -13,6 +14,7 @@ mod ties;
 
 use serde::{Serialize, Serializer};
 
+pub use canary::Canary;
 pub use flag::{Flag, State, Variant};
 pub use keys::{KeyList, Store};
 pub use metric::{Audit, BadTest, Better, Bound, Measure, Metric};

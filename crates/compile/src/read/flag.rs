@@ -48,6 +48,7 @@ impl Reader<'_> {
         let overrides =
             fields.take("overrides").map(|node| self.overrides(node, &variants)).unwrap_or_default();
         let sticky = fields.take("sticky").and_then(|node| self.sticky(node));
+        let canaries = fields.take("canaries").map(|node| self.canaries(node, &variants)).unwrap_or_default();
         let guardrails = fields
             .take("guardrails")
             .map(|node| self.guardrails("guardrails", node, set))
@@ -76,6 +77,7 @@ impl Reader<'_> {
             prerequisites,
             overrides,
             sticky,
+            canaries,
             guardrails,
             rollout: None,
         };

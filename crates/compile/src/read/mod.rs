@@ -1,6 +1,7 @@
 //! The tree to the typed definition: kinds, names and amounts are checked here, rules are not.
 
 mod amount;
+mod canaries;
 mod fields;
 mod flag;
 mod guardrail;

@@ -1,6 +1,7 @@
 //! The engine: one wasmtime engine and one compiled component for the process, from which instances are made.
 //! An instance holds one immutable snapshot; a newer one is a new instance.
 
+mod canaries;
 mod decision;
 mod find;
 mod instance;

@@ -183,6 +183,7 @@ impl Live {
 impl Gate for Live {
     fn swap(&self, candidate: &Candidate, pulse: Option<&[u8]>, now: u64) -> Result<(), String> {
         let mut instance = self.open(candidate).map_err(|error| error.to_string())?;
+        instance.ask_canaries(&candidate.file).map_err(|error| error.to_string())?;
         let flags = instance.probe(candidate.mark, now).map_err(|error| error.to_string())?;
         if let Some(Err(CallError::Trap(cause))) = pulse.map(|note| instance.pulse(note, now)) {
             return Err(cause);

@@ -112,3 +112,29 @@ fn refused_pulses_change_nothing() {
     assert!(live.pulse(b"nonsense", NOW).is_err());
     assert_eq!(answers(&live, "assistant"), before);
 }
+
+/// What an older engine would do with a snapshot that it decides otherwise than its author.
+#[test]
+fn a_canary_that_is_answered_otherwise_keeps_the_snapshot_in_force() {
+    let asking = |variant: Option<&str>| {
+        let mut draft = crate::testing::draft("two");
+        draft.canaries.push(flagstone_snapshot::DraftCanary {
+            flag: "assistant".into(),
+            context: flagstone_snapshot::Json::Object(vec![("targetingKey".into(), "ana".into())]),
+            at: NOW,
+            variant: variant.map(Into::into),
+        });
+        candidate(2, &flagstone_snapshot::encode(&draft).unwrap())
+    };
+    let live = live();
+    live.swap(&candidate(1, &payload("one")), None, NOW).unwrap();
+    for (variant, told) in [
+        (Some("candidate"), "canary 0: flag `assistant` answers `baseline`, not `candidate`"),
+        (None, "canary 0: flag `assistant` answers `baseline`, not the caller's own default"),
+    ] {
+        assert!(live.swap(&asking(variant), None, NOW).unwrap_err().contains(told));
+        assert_eq!(live.current().unwrap().id().sequence, 1);
+    }
+    live.swap(&asking(Some("baseline")), None, NOW).unwrap();
+    assert_eq!(live.current().unwrap().id().sequence, 2);
+}

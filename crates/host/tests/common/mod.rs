@@ -125,7 +125,7 @@ impl World {
 
 /// A flag set with a plan: `assistant` (baseline order 2, candidate order 3, everybody in a 50/50 stage, safe on expiry) and
 /// `plain`, always `true`. `salt` makes payloads different.
-pub fn payload(salt: &str) -> Vec<u8> {
+pub fn draft(salt: &str) -> Draft {
     let variant = |name: &str, order| {
         let value = Json::Object(vec![("order".into(), Json::Integer(order))]);
         DraftVariant { name: name.into(), value }
@@ -155,13 +155,17 @@ pub fn payload(salt: &str) -> Vec<u8> {
         default_variant: Some(0),
         ..DraftFlag::new("plain", FlagKind::Boolean)
     };
-    let draft = Draft {
+    Draft {
         flag_set: salt.into(),
         environment: ENVIRONMENT.into(),
         flags: vec![assistant, plain],
         ..Draft::default()
-    };
-    encode(&draft).unwrap()
+    }
+}
+
+/// [`draft`], laid out.
+pub fn payload(salt: &str) -> Vec<u8> {
+    encode(&draft(salt)).unwrap()
 }
 
 /// The engine, compiled once for all tests of a file.

@@ -32,6 +32,21 @@ pub struct Draft {
     pub layers: Vec<DraftLayer>,
     /// The flags in any order; the layout sorts them by key.
     pub flags: Vec<DraftFlag>,
+    /// Questions that every engine must answer as given before it serves the snapshot.
+    pub canaries: Vec<DraftCanary>,
+}
+
+/// A question and the answer it must have, asked without a pulse: every plan is closed but for its own schedule.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DraftCanary {
+    /// Key of the flag.
+    pub flag: String,
+    /// The context, an object.
+    pub context: Json,
+    /// The time it is asked at, in unix seconds.
+    pub at: u64,
+    /// Name of the variant; none for the caller's own default.
+    pub variant: Option<String>,
 }
 
 /// A share of units that gets the baseline of every flag that names this holdout.

@@ -45,6 +45,11 @@ pub enum EncodeError {
     },
     /// Prerequisites that lead in a circle or too deep.
     Prerequisites,
+    /// A canary that asks for what is not there.
+    Canary {
+        /// The flag that it asks for.
+        flag: String,
+    },
     /// A value that is too deep, or a number that is not finite.
     Value {
         /// The flag.
@@ -74,6 +79,12 @@ impl fmt::Display for EncodeError {
             EncodeError::Prerequisites => {
                 let depth = limits::MAX_PREREQUISITE_DEPTH;
                 write!(out, "prerequisites lead in a circle, or more than {depth} deep")
+            }
+            EncodeError::Canary { flag } => {
+                write!(
+                    out,
+                    "a canary asks for a flag `{flag}` or a variant of it that is not there, or its context is no object"
+                )
             }
             EncodeError::Value { flag } => {
                 write!(

@@ -15,8 +15,8 @@ use alloc::vec::Vec;
 
 pub use error::EncodeError;
 
-use crate::layout::{HoldoutRecord, LayerRecord, NEVER};
-use crate::{Draft, DraftFlag, Json, SHARE_TOTAL, limits};
+use crate::layout::{CanaryRecord, HoldoutRecord, LayerRecord, NEVER, NONE16};
+use crate::{Draft, DraftCanary, DraftFlag, Json, SHARE_TOTAL, limits};
 use writer::Writer;
 
 /// Lays a draft out.
@@ -49,6 +49,11 @@ pub fn encode(draft: &Draft) -> Result<Vec<u8>, EncodeError> {
     for flag in &order {
         writer.flag(flag, draft, &order)?;
     }
+    limit("canaries", "", draft.canaries.len(), limits::MAX_CANARIES)?;
+    for canary in &draft.canaries {
+        let record = canary_record(&mut writer, canary, &order)?;
+        writer.canaries.push(record);
+    }
     limit("attributes", "", writer.attributes.len(), limits::MAX_ATTRIBUTES)?;
     let bytes = writer.finish(draft.definition, [flag_set, environment, metadata])?;
     // Circles of prerequisites are the one thing that only the whole shows.
@@ -57,6 +62,31 @@ pub fn encode(draft: &Draft) -> Result<Vec<u8>, EncodeError> {
         Ok(()) => Ok(bytes),
         Err(_) => Err(EncodeError::Prerequisites),
     }
+}
+
+fn canary_record(
+    writer: &mut Writer,
+    canary: &DraftCanary,
+    order: &[&DraftFlag],
+) -> Result<CanaryRecord, EncodeError> {
+    let wrong = || EncodeError::Canary { flag: canary.flag.clone() };
+    let position = order.binary_search_by(|flag| flag.key.as_bytes().cmp(canary.flag.as_bytes()));
+    let position = position.map_err(|_| wrong())?;
+    let variants = order.get(position).map(|flag| flag.variants.as_slice()).unwrap_or_default();
+    let variant = match &canary.variant {
+        Some(name) => variants.iter().position(|variant| variant.name == *name).ok_or_else(wrong)? as u16,
+        None => NONE16,
+    };
+    if !matches!(canary.context, Json::Object(_)) {
+        return Err(wrong());
+    }
+    Ok(CanaryRecord {
+        at: canary.at.into(),
+        context: writer.json(&canary.flag, &canary.context)?,
+        flag: (position as u32).into(),
+        variant: variant.into(),
+        reserved: 0.into(),
+    })
 }
 
 /// Holdouts and layers, which flags name by position.

@@ -29,6 +29,7 @@ pub(super) struct Writer {
     pub(super) prerequisites: Vec<PrerequisiteRecord>,
     pub(super) parts: Vec<PartsRecord>,
     pub(super) flags: Vec<FlagRecord>,
+    pub(super) canaries: Vec<CanaryRecord>,
     pub(super) heap: Vec<u8>,
     pub(super) heap_index: BTreeMap<Vec<u8>, u32>,
 }
@@ -91,6 +92,22 @@ impl Writer {
         }
     }
 
+    /// The flags by the buckets of their keys.
+    fn keys(&self) -> (Vec<Bucket>, Vec<Keyed>) {
+        let count = self.flags.len();
+        let mut keyed: Vec<(usize, u16)> = (0u16..)
+            .zip(&self.flags)
+            .map(|(position, record)| {
+                let start = record.key.offset.get() as usize;
+                let key = self.heap.get(start..start + record.key.length.get() as usize);
+                (bucket(key.unwrap_or_default(), count), position)
+            })
+            .collect();
+        keyed.sort_unstable();
+        let begins = (0..=count).map(|at| keyed.partition_point(|(bucket, _)| *bucket < at) as u16);
+        (begins.map(Bucket::new).collect(), keyed.iter().map(|(_, position)| Keyed::new(*position)).collect())
+    }
+
     pub(super) fn finish(
         mut self,
         definition: [u8; 32],
@@ -100,6 +117,7 @@ impl Writer {
         for (number, record) in (0u32..).zip(versions) {
             record.version = number.into();
         }
+        let (buckets, keyed) = self.keys();
         let tables = [
             (self.attributes.len(), self.attributes.as_bytes()),
             (self.instructions.len(), self.instructions.as_bytes()),
@@ -117,6 +135,9 @@ impl Writer {
             (self.prerequisites.len(), self.prerequisites.as_bytes()),
             (self.parts.len(), self.parts.as_bytes()),
             (self.flags.len(), self.flags.as_bytes()),
+            (buckets.len(), buckets.as_bytes()),
+            (keyed.len(), keyed.as_bytes()),
+            (self.canaries.len(), self.canaries.as_bytes()),
             (self.heap.len(), self.heap.as_slice()),
         ];
         let total = size_of::<Header>() + tables.iter().map(|(_, bytes)| bytes.len()).sum::<usize>();

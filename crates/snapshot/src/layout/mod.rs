@@ -1,28 +1,30 @@
-//! The bytes of a snapshot, version 2: a header and flat tables of fixed-size little-endian records.
+//! The bytes of a snapshot, version 3: a header and flat tables of fixed-size little-endian records.
 //!
 //! ```text
 //! header | attributes | instructions | programs | variants | domains | stages | steps | pauses | plans |
-//! holdouts | held | layers | ranges | prerequisites | parts | flags | heap
+//! holdouts | held | layers | ranges | prerequisites | parts | flags | buckets | keyed | canaries | heap
 //! ```
 //! Records refer to each other by position in their table and to names and values by [`Span`] in the heap.
 //! Every record has alignment 1, so the tables are typed views of the file where it lies (`zerocopy`).
 //! `docs/snapshot.md` is the same for people who write another reader.
 
+mod find;
 mod flag;
 mod plan;
 
 use zerocopy::byteorder::little_endian::{U16, U32};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
+pub use find::*;
 pub use flag::*;
 pub use plan::*;
 
 /// First bytes of every snapshot.
 pub const MAGIC: [u8; 4] = *b"FSNP";
 /// The version that this crate writes and the only one that it reads.
-pub const VERSION: u16 = 2;
+pub const VERSION: u16 = 3;
 /// Tables, counting the heap as the last.
-pub const TABLES: usize = 17;
+pub const TABLES: usize = 20;
 /// "None" in a time: later than any.
 pub const NEVER: u64 = u64::MAX;
 /// "None" in a `u32` reference.
@@ -142,7 +144,10 @@ mod tests {
             size_of::<PrerequisiteRecord>(),
             size_of::<PartsRecord>(),
             size_of::<FlagRecord>(),
+            size_of::<Bucket>(),
+            size_of::<Keyed>(),
+            size_of::<CanaryRecord>(),
         ];
-        assert_eq!(sizes, [136, 12, 8, 12, 16, 8, 28, 12, 16, 84, 32, 4, 20, 8, 8, 36, 40]);
+        assert_eq!(sizes, [148, 12, 8, 12, 16, 8, 28, 12, 16, 84, 32, 4, 20, 8, 8, 36, 40, 2, 2, 24]);
     }
 }

@@ -2,6 +2,7 @@
 
 mod budget;
 mod error;
+mod find;
 mod flags;
 mod plans;
 mod rules;
@@ -62,6 +63,9 @@ impl<'a> Snapshot<'a> {
             prerequisites,
             parts,
             flags,
+            buckets,
+            keyed,
+            canaries,
             heap,
         ] = header.counts.map(|count| count.get() as usize);
         let mut rest = rest;
@@ -83,6 +87,9 @@ impl<'a> Snapshot<'a> {
             prerequisites: table(&mut rest, prerequisites)?,
             parts: table(&mut rest, parts)?,
             flags: table(&mut rest, flags)?,
+            buckets: table(&mut rest, buckets)?,
+            keyed: table(&mut rest, keyed)?,
+            canaries: table(&mut rest, canaries)?,
             heap: rest,
             whole: None,
             remembered: None,
@@ -115,7 +122,7 @@ impl Checker<'_> {
     fn all(&self) -> Result<(), LoadError> {
         let Snapshot { header, attributes, programs, variants, domains, stages, plans, flags, .. } =
             self.snapshot;
-        let Snapshot { steps, pauses, holdouts, held, layers, ranges, parts, .. } = self.snapshot;
+        let Snapshot { steps, pauses, holdouts, held, layers, ranges, parts, canaries, .. } = self.snapshot;
         cap("flags", flags.len(), limits::MAX_FLAGS)?;
         cap("attributes", attributes.len(), limits::MAX_ATTRIBUTES)?;
         cap("holdouts", holdouts.len(), limits::MAX_LAYERS)?;
@@ -160,7 +167,10 @@ impl Checker<'_> {
         each(parts, |index, record| self.parts(index, record))?;
         each(stages, |index, record| self.stage(index, record))?;
         each(plans, |index, record| self.plan(index, record))?;
-        each(flags, |index, record| self.flag(index, record))
+        each(flags, |index, record| self.flag(index, record))?;
+        self.keys()?;
+        cap("canaries", canaries.len(), limits::MAX_CANARIES)?;
+        each(canaries, |index, record| self.canary(index, record))
     }
 
     fn bytes(&self, table: &'static str, index: u32, span: Span) -> Result<&[u8], LoadError> {

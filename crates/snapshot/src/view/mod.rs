@@ -28,6 +28,9 @@ pub struct Snapshot<'a> {
     pub(crate) prerequisites: &'a [PrerequisiteRecord],
     pub(crate) parts: &'a [PartsRecord],
     pub(crate) flags: &'a [FlagRecord],
+    pub(crate) buckets: &'a [Bucket],
+    pub(crate) keyed: &'a [Keyed],
+    pub(crate) canaries: &'a [CanaryRecord],
     pub(crate) heap: &'a [u8],
     /// Attribute of the empty path: the whole context.
     pub(crate) whole: Option<u32>,
@@ -44,6 +47,19 @@ pub struct Rule<'a> {
     pub stack: u16,
     /// Most iterations open at once.
     pub loops: u16,
+}
+
+/// A question with its answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Canary<'a> {
+    /// Position of the flag.
+    pub flag: u32,
+    /// The context, a JSON object as text.
+    pub context: &'a str,
+    /// The time it is asked at, in unix seconds.
+    pub at: u64,
+    /// Position of the variant that must be the answer; none for the caller's own default.
+    pub variant: Option<u16>,
 }
 
 impl<'a> Snapshot<'a> {
@@ -88,13 +104,29 @@ impl<'a> Snapshot<'a> {
         (0..self.flag_count()).filter_map(move |index| self.flag(index))
     }
 
-    /// The position of a flag, by binary search.
+    /// The position of a flag, by the hash of its key: as quick among ten thousand flags as among ten.
     #[must_use]
     pub fn find(&self, key: &str) -> Option<u32> {
-        self.flags
-            .binary_search_by(|record| self.bytes(record.key).cmp(key.as_bytes()))
-            .ok()
-            .map(|index| index as u32)
+        let bucket = bucket(key.as_bytes(), self.flags.len());
+        let begin = usize::from(self.buckets.get(bucket)?.get());
+        let end = usize::from(self.buckets.get(bucket + 1)?.get());
+        let keyed = self.keyed.get(begin..end)?;
+        let found = keyed.binary_search_by(|position| {
+            let record = self.flags.get(usize::from(position.get()));
+            record.map(|record| self.bytes(record.key)).unwrap_or_default().cmp(key.as_bytes())
+        });
+        found.ok().and_then(|at| keyed.get(at)).map(|position| u32::from(position.get()))
+    }
+
+    /// The questions that every engine must answer as given before it serves this snapshot, in the author's order.
+    pub fn canaries(&self) -> impl Iterator<Item = Canary<'a>> + use<'a> {
+        let snapshot = *self;
+        self.canaries.iter().map(move |record| Canary {
+            flag: record.flag.get(),
+            context: snapshot.text(record.context),
+            at: record.at.get(),
+            variant: some16(record.variant.get()),
+        })
     }
 
     /// The name that a record bears.
