@@ -3,7 +3,7 @@
 
 use flagstone_snapshot::limits::*;
 use flagstone_snapshot::{
-    Advance, Arithmetic, Comparison, Dfa, Draft, DraftFlag, DraftHoldout, DraftLayer, DraftPlan,
+    Advance, Arithmetic, Comparison, Dfa, Draft, DraftCanary, DraftFlag, DraftHoldout, DraftLayer, DraftPlan,
     DraftPrerequisite, DraftSlot, DraftStage, DraftStep, DraftVariant, DraftWindow, FlagKind,
     FractionalVersion, Iteration, Json, KeySet, Op, Program, SHARE_TOTAL,
 };
@@ -95,6 +95,10 @@ pub fn limits() -> Vec<(&'static str, usize, Make)> {
             holdouts: (0..n).map(holdout).collect(),
             ..of(vec![flag("a")])
         }),
+        ("canaries", MAX_CANARIES, |n| Draft {
+            canaries: (0..n).map(canary).collect(),
+            ..of(vec![flag("a")])
+        }),
         ("layers", MAX_LAYERS, |n| Draft { layers: (0..n).map(layer).collect(), ..of(vec![flag("a")]) }),
         ("holdouts of a flag", MAX_FLAG_PARTS, |n| Draft {
             holdouts: (0..n).map(holdout).collect(),
@@ -180,6 +184,11 @@ fn stages(count: usize) -> Vec<DraftStage> {
 
 fn variant(name: &str) -> DraftVariant {
     DraftVariant { name: name.into(), value: name.into() }
+}
+
+fn canary(number: usize) -> DraftCanary {
+    let context = Json::Object(vec![("targetingKey".into(), number.to_string().as_str().into())]);
+    DraftCanary { flag: "a".into(), context, at: number as u64, variant: None }
 }
 
 fn holdout(n: usize) -> DraftHoldout {

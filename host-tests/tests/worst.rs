@@ -9,6 +9,9 @@ use flagstone_snapshot::limits::{MAX_CONTEXT_ATTRIBUTES, MAX_CONTEXT_BYTES, MAX_
 use flagstone_snapshot::{DraftVariant, Json, LoadError, Op, Snapshot, Value, ValueError, encode};
 use host_tests::worst::{flag, limits, list, of, rule, slow, text};
 
+/// Bytes before the first table.
+const HEADER: usize = size_of::<flagstone_snapshot::layout::Header>();
+
 const NOW: u64 = 1_800_000_000;
 /// What no single decision or load may take, built without optimisation and on a busy machine; it is a tenth of this at most
 /// usually.
@@ -51,9 +54,13 @@ fn what_is_at_a_limit_works_and_one_past_it_is_refused_by_name() {
 /// Tables that `encode` would not write so long, in bytes that are well-formed otherwise: the last record again.
 #[test]
 fn loading_has_the_same_limits() {
-    for (name, table, size) in
-        [("attributes", 0, 12), ("holdouts", 9, 32), ("layers", 11, 20), ("flags", 15, 40)]
-    {
+    for (name, table, size) in [
+        ("attributes", 0, 12),
+        ("holdouts", 9, 32),
+        ("layers", 11, 20),
+        ("flags", 15, 40),
+        ("canaries", 18, 24),
+    ] {
         let (_, limit, make) = limits().into_iter().find(|(found, _, _)| *found == name).unwrap();
         let bytes = encode(&make(limit)).unwrap();
         let grown = grown(&bytes, table, size);
@@ -68,13 +75,13 @@ fn loading_has_the_same_limits() {
     assert_eq!(Snapshot::load(&bytes).unwrap_err(), LoadError::Limit("bytes"));
 }
 
-/// The snapshot with the last record of a table twice: header of `total` at 8, 17 counts from 12 on, tables from 136 on.
+/// The snapshot with the last record of a table twice: header of `total` at 8, 20 counts from 12 on, tables after it.
 fn grown(bytes: &[u8], table: usize, size: usize) -> Vec<u8> {
-    const RECORDS: [usize; 16] = [12, 8, 12, 16, 8, 28, 12, 16, 84, 32, 4, 20, 8, 8, 36, 40];
+    const RECORDS: [usize; 19] = [12, 8, 12, 16, 8, 28, 12, 16, 84, 32, 4, 20, 8, 8, 36, 40, 2, 2, 24];
     assert_eq!(RECORDS[table], size);
     let number = |at: usize| u32::from_le_bytes(bytes[at..at + 4].try_into().unwrap());
     let count = |table: usize| number(12 + 4 * table) as usize;
-    let end: usize = 136 + (0..=table).map(|table| RECORDS[table] * count(table)).sum::<usize>();
+    let end: usize = HEADER + (0..=table).map(|table| RECORDS[table] * count(table)).sum::<usize>();
     let mut grown = bytes[..end].to_vec();
     grown.extend_from_slice(&bytes[end - size..]);
     let total = grown.len() as u32;
@@ -122,7 +129,7 @@ fn a_constant_that_is_used_everywhere_loads_in_time() {
         let mut bytes = encode(&of(flags.collect())).unwrap();
         let number =
             |bytes: &[u8], at: usize| u32::from_le_bytes(bytes[at..at + 4].try_into().unwrap()) as usize;
-        let start = 136 + 12 * number(&bytes, 12);
+        let start = HEADER + 12 * number(&bytes, 12);
         let (instructions, _) = bytes[start..start + 8 * 60 * 4_001].as_chunks_mut::<8>();
         let large = instructions[0];
         for instruction in instructions.iter_mut().filter(|instruction| instruction[0] == large[0]) {
@@ -158,8 +165,8 @@ fn constants_that_are_read_again_and_again_are_refused() {
         .enumerate()
         .map(|(table, size)| size * number(&bytes, 12 + 4 * table) as usize)
         .sum();
-    let heap = number(&bytes, 12 + 4 * 16);
-    let (variants, _) = bytes[136 + tables..136 + tables + 16 * 1_100].as_chunks_mut::<16>();
+    let heap = number(&bytes, 12 + 4 * 19);
+    let (variants, _) = bytes[HEADER + tables..HEADER + tables + 16 * 1_100].as_chunks_mut::<16>();
     for variant in variants {
         let offset = u32::from_le_bytes(variant[8..12].try_into().unwrap());
         let length = (heap - offset).min(MAX_VALUE_BYTES as u32);
