@@ -99,6 +99,8 @@ codes! {
     Override = "FS0604",
     /// A canary that the flag does not answer as it should.
     Canary = "FS0605",
+    /// A prerequisite that would be met by taking back another flag.
+    Raised = "FS0606",
 }
 
 impl Serialize for Code {

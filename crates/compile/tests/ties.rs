@@ -343,3 +343,19 @@ fn a_canary_that_cannot_be_read_leaves_the_flag_in_use() {
     broken: d
     ");
 }
+
+#[test]
+fn no_flag_is_opened_by_taking_back_another() {
+    let planned = "owner: a, rationale: r, expectedImpact: e, worstCase: w, rollbackPlan: p, rollout: { baseline: 'off', candidate: 'on', guardrails: [{ metric: bad, role: deterioration }], stages: [{ name: half, treat: 50%, control: 50% }] }";
+    insta::assert_snapshot!(findings(&format!(
+        "metrics: {{ bad: {{ event: answer, bad: {{ wrong: true }} }} }}\nflags:\n{}{}{}{}",
+        flag("planned", planned),
+        flag("a", "prerequisites: { planned: 'off' }"),
+        flag("b", "prerequisites: { planned: ['off', 'on'] }"),
+        flag("c", "prerequisites: { planned: 'on', b: 'off' }"),
+    )), @r"
+    FS0606 (a): taking back `planned` would open `a`
+      hint: a flag with a plan can be asked for its candidate, or for both, not for its baseline alone
+    broken: a
+    ");
+}

@@ -243,7 +243,12 @@ impl<'a, T: Trace> Machine<'a, T> {
                 (None, Some(other)) => {
                     self.trace.nested(true);
                     self.state.scene.flag_key = other.key_bytes();
+                    self.state.stopped = false;
                     let decision = self.decide(control, other);
+                    // What a stop serves opens nothing behind it: no halt and no lost lease raises an exposure.
+                    let stop = matches!(decision.detail, Detail::Halt | Detail::Expired);
+                    self.state.stopped &= decision.detail == Detail::Prerequisite;
+                    self.state.stopped |= stop;
                     self.state.scene.flag_key = key;
                     self.trace.nested(false);
                     decision
@@ -251,7 +256,10 @@ impl<'a, T: Trace> Machine<'a, T> {
                 (None, None) => return false,
             };
             decided = Some(decision);
-            holds |= decision.error.is_none() && variant.is_some() && decision.variant == variant;
+            holds |= !self.state.stopped
+                && decision.error.is_none()
+                && variant.is_some()
+                && decision.variant == variant;
             if last {
                 if T::ON {
                     self.trace.check("prerequisite", holds);

@@ -52,12 +52,15 @@ pub(crate) struct State<'a> {
     pub(crate) scene: Scene<'a>,
     pub(crate) built: Built<'a>,
     pub(crate) loops: Vec<Loop<'a>>,
+    /// Whether the prerequisite decided last answers as it does because of a halt or a lost lease, its own or that of
+    /// one that it asks for.
+    pub(crate) stopped: bool,
     steps: u32,
 }
 
 impl<'a> State<'a> {
     pub(crate) fn new(scene: Scene<'a>) -> Self {
-        State { scene, built: Built::default(), loops: Vec::new(), steps: MAX_STEPS }
+        State { scene, built: Built::default(), loops: Vec::new(), stopped: false, steps: MAX_STEPS }
     }
 
     /// Takes a step, and one more for every 16 `units` of work in it: bytes searched, elements compared.

@@ -34,16 +34,19 @@ impl<'a> Deciding<'a> {
         if !self.usable() {
             return Answer::failed("PARSE_ERROR");
         }
+        if self.would_be_raised() {
+            return Answer::failed("GENERAL");
+        }
         if flag["state"] != "ENABLED" {
             return Answer::new(None, "DISABLED");
         }
         let safe = |reason, detail| Answer::new(self.baseline(), reason).detailed(detail);
         let pulse = self.world.pulse;
         if pulse.is_some_and(|pulse| pulse.halts.iter().any(|halted| halted == self.key)) {
-            return safe("DEFAULT", "halt");
+            return Answer { stopped: true, ..safe("DEFAULT", "halt") };
         }
         if flag["onExpiry"] == "safe" && pulse.is_none_or(|pulse| now >= pulse.expires) {
-            return safe("STALE", "expired");
+            return Answer { stopped: true, ..safe("STALE", "expired") };
         }
         let plan = flag.get("rollout").map(|rollout| Plan { world: self.world, flag: self.key, rollout });
         if let Some(plan) = &plan {
@@ -54,8 +57,8 @@ impl<'a> Deciding<'a> {
                 return safe("DEFAULT", "ended");
             }
         }
-        if !self.prerequisites() {
-            return safe("DEFAULT", "prerequisite");
+        if let Some(answer) = self.unmet() {
+            return Answer { stopped: answer.stopped, ..safe("DEFAULT", "prerequisite") };
         }
         if self.held_out() {
             return safe("DEFAULT", "holdout");
@@ -189,11 +192,22 @@ impl<'a> Deciding<'a> {
             .find_map(|name| name.as_str().map(str::to_owned))
     }
 
-    fn prerequisites(&self) -> bool {
-        self.flag["prerequisites"].as_object().into_iter().flatten().all(|(other, variants)| {
+    /// Whether it asks for the baseline alone of a flag with a plan, which `compile` refuses.
+    fn would_be_raised(&self) -> bool {
+        self.flag["prerequisites"].as_object().into_iter().flatten().any(|(other, variants)| {
+            let plan = &self.world.definition["flags"][other]["rollout"];
+            let asks = |name: &Value| arguments(variants).iter().any(|variant| variant == name);
+            plan.is_object() && asks(&plan["baseline"]) && !asks(&plan["candidate"])
+        })
+    }
+
+    /// The answer of the first prerequisite that is not met.
+    fn unmet(&self) -> Option<Answer> {
+        self.flag["prerequisites"].as_object().into_iter().flatten().find_map(|(other, variants)| {
             let answer = decide(self.world, other);
             let named = |variant: &String| arguments(variants).iter().any(|name| name == variant);
-            answer.error.is_none() && answer.variant.as_ref().is_some_and(named)
+            let met = !answer.stopped && answer.error.is_none() && answer.variant.as_ref().is_some_and(named);
+            (!met).then_some(answer)
         })
     }
 

@@ -63,6 +63,8 @@ pub struct Answer {
     pub probability: u64,
     /// What a sticky flag asks to be remembered.
     pub remember: Option<String>,
+    /// Whether a halt or a lost lease is why, here or in a prerequisite.
+    pub stopped: bool,
 }
 
 impl Answer {

@@ -77,6 +77,7 @@ pub(crate) fn lower(
         });
     }
     ties::check_prerequisites(&mut draft, &scope, diagnostics);
+    ties::check_raised(&mut draft, &scope, diagnostics);
     canary::lower(&flags, options, &mut draft, diagnostics);
     draft
 }

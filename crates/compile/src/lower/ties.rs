@@ -108,13 +108,43 @@ pub(super) fn check_prerequisites(draft: &mut Draft, scope: &Scope<'_>, diagnost
                 Diagnostic::error(Code::UnknownName, place.flag.span, said).hint("both need `client: true`"),
             );
         }
-        *lowered = DraftFlag {
-            enabled: lowered.enabled,
-            client: lowered.client,
-            metadata: lowered.metadata.take(),
-            broken: Some(FlagError::General),
-            ..DraftFlag::new(&lowered.key, lowered.kind)
-        };
+        *lowered = unusable(lowered);
     }
     diagnostics.about(None);
+}
+
+/// Marks the flags as broken that ask for the baseline, and not the candidate, of a flag with a plan: stepping that plan
+/// back would open them, and a step back may raise nobody's exposure.
+pub(super) fn check_raised(draft: &mut Draft, scope: &Scope<'_>, diagnostics: &mut Diagnostics) {
+    for flag in &scope.set.flags {
+        let raised = flag.prerequisites.iter().find(|other| {
+            let names = |name: &str| other.variants.iter().any(|variant| *variant == *name);
+            let plan = scope.set.flag(&other.flag).and_then(|other| other.rollout.as_ref());
+            plan.is_some_and(|plan| names(&plan.baseline) && !names(&plan.candidate))
+        });
+        let Some(raised) = raised else { continue };
+        let Some(lowered) = draft.flags.iter_mut().find(|lowered| lowered.key == flag.key.value) else {
+            continue;
+        };
+        diagnostics.about(Some(&flag.key));
+        let said = format!("taking back `{}` would open `{}`", raised.flag, flag.key);
+        diagnostics.push(Diagnostic::error(Code::Raised, raised.flag.span, said).hint(
+            "a flag with a plan can be asked for its candidate, or for both, not for its baseline alone",
+        ));
+        if lowered.broken.is_none() {
+            *lowered = unusable(lowered);
+        }
+    }
+    diagnostics.about(None);
+}
+
+/// The flag as one that answers `GENERAL`.
+fn unusable(lowered: &DraftFlag) -> DraftFlag {
+    DraftFlag {
+        enabled: lowered.enabled,
+        client: lowered.client,
+        metadata: lowered.metadata.clone(),
+        broken: Some(FlagError::General),
+        ..DraftFlag::new(&lowered.key, lowered.kind)
+    }
 }
