@@ -348,7 +348,13 @@ async fn doors_for_other_languages() {
     let (status, body) = post("/ofrep/v1/evaluate/flags/plain", json!({"context": user(1)})).await;
     assert_eq!(
         (status, body),
-        (200, json!({"key": "plain", "value": true, "variant": "on", "reason": "STATIC"}))
+        (
+            200,
+            json!({
+                "key": "plain", "value": true, "variant": "on", "reason": "STATIC",
+                "metadata": {"flagstone.state": "fresh"},
+            })
+        )
     );
     let (status, body) = post("/ofrep/v1/evaluate/flags/assistant", json!({"context": user(1)})).await;
     assert_eq!((status, &body["metadata"]["flagstone.stage"]), (200, &json!("half")));
@@ -397,7 +403,8 @@ async fn settings_that_cannot_be_used_are_refused() {
         Host::start_with(config, engine()).await.unwrap_err().to_string()
     };
     assert!(refused(|config| config.trust = b"nonsense".to_vec()).await.contains("pinned trust statement"));
-    assert!(refused(|config| config.source = "https://x".into()).await.contains("plain http only"));
+    assert!(refused(|config| config.source = "ftp://x".into()).await.contains("is no source"));
+    assert!(refused(|config| config.root_certificates = Some(vec![1])).await.contains("hint: PEM"));
     assert!(refused(|config| config.report = Report::To("file:x".into())).await.contains("over http only"));
     assert!(refused(|config| config.batch_events = 0).await.contains("batch_events"));
     assert!(refused(|config| config.exposure_window_ms = 0).await.contains("exposure_window_ms"));
