@@ -140,7 +140,7 @@ async fn a_stream_that_breaks_is_opened_anew_one_at_a_time_and_the_state_does_no
         let first = plane.live.take().unwrap().first; // dropping the sender ends the stream
         plane.live = Some(Live::new(&first));
     }
-    wait_until("opened again", || push(&host).live).await;
+    wait_until("opened again", || push(&host).streams >= 11 && push(&host).live).await;
     let status = host.status();
     assert_eq!((status.state, status.sync.failures, status.sync.failures_total), (State::Fresh, 0, 0));
     assert!(status.sync.push.failures >= 10, "short lives count as failures, so the back-off grows");
