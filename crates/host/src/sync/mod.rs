@@ -166,7 +166,7 @@ impl Syncer {
                 status.failures = 0;
                 status.went_well();
                 status.last_success_ms = Some(self.clock.milliseconds());
-                let period = if *lives.borrow() { self.config.poll_live } else { self.config.poll };
+                let period = if *lives.borrow() { self.floor(&status) } else { self.config.poll };
                 backoff::steady(period, clock::random())
             }
             Err(error) => {
@@ -182,6 +182,13 @@ impl Syncer {
         };
         self.tell(&status);
         wait
+    }
+
+    /// The period while a stream brings pulses; within half of the lease, since a stream may be open and yet bring none.
+    fn floor(&self, status: &SyncStatus) -> Duration {
+        let now = self.clock.seconds();
+        let lease = status.pulse.map_or(0, |pulse| pulse.expires.saturating_sub(now));
+        self.config.poll_live.min(self.config.poll.max(Duration::from_secs(lease / 2)))
     }
 
     /// Puts a pulse in force that came by itself. Its failure is the stream's, and says nothing about the looks.
