@@ -370,6 +370,9 @@ fn check(config: &HostConfig) -> Result<(), HostError> {
     if !(1..=flagstone_events::limits::MAX_BATCH_EVENTS).contains(&config.batch_events) {
         return wrong("`batch_events` is out of range\nhint: 1 to 1,000");
     }
+    if config.request_time.is_zero() {
+        return wrong("`request_time` must not be zero");
+    }
     if config.exposure_window_ms == 0 {
         return wrong("`exposure_window_ms` must be at least 1");
     }

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use flagstone_host::Report;
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair, date_time_ymd};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, date_time_ymd};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
@@ -20,21 +20,35 @@ type Authority = CertifiedIssuer<'static, KeyPair>;
 fn authority() -> Authority {
     let mut params = CertificateParams::new(vec![]).unwrap();
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    params.distinguished_name.push(DnType::CommonName, "Acme's own");
     CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap()
 }
 
-/// What a server shows that has a certificate for 127.0.0.1 from this authority.
-fn shown(authority: &Authority, over: bool) -> TlsAcceptor {
+/// What a certificate for 127.0.0.1 is worth.
+#[derive(Clone, Copy)]
+enum Worth {
+    /// The authority vouches for it.
+    Good,
+    /// The authority vouched for it, years ago.
+    Over,
+    /// It vouches for itself.
+    SelfSigned,
+}
+
+fn shown(authority: &Authority, worth: Worth) -> TlsAcceptor {
     let key = KeyPair::generate().unwrap();
     let mut params = CertificateParams::new(vec!["127.0.0.1".to_owned()]).unwrap();
-    if over {
+    if let Worth::Over = worth {
         (params.not_before, params.not_after) = (date_time_ymd(2001, 1, 1), date_time_ymd(2002, 1, 1));
     }
-    let certificate = params.signed_by(&key, authority).unwrap();
+    let certificate = match worth {
+        Worth::SelfSigned => params.self_signed(&key),
+        Worth::Good | Worth::Over => params.signed_by(&key, &**authority),
+    };
     let secret = PrivatePkcs8KeyDer::from(key.serialize_der());
     let settings = ServerConfig::builder().with_no_client_auth();
-    let settings = settings.with_single_cert(vec![certificate.der().clone()], secret.into()).unwrap();
-    TlsAcceptor::from(Arc::new(settings))
+    let chain = vec![certificate.unwrap().der().clone()];
+    TlsAcceptor::from(Arc::new(settings.with_single_cert(chain, secret.into()).unwrap()))
 }
 
 /// Ends TLS before a server. Showing another certificate closes the connections of the one before.
@@ -72,8 +86,8 @@ impl Terminator {
 #[tokio::test(flavor = "multi_thread")]
 async fn certificates_are_checked_and_a_bad_one_changes_nothing() {
     let (plane, world, upstream) = plane().await;
-    let (ours, strangers) = (authority(), authority());
-    let terminator = Terminator::start(upstream, shown(&ours, false)).await;
+    let ours = authority();
+    let terminator = Terminator::start(upstream, shown(&ours, Worth::Good)).await;
     let folder = tempfile::tempdir().unwrap();
     let mut settings = config(&terminator.url, &world, folder.path());
     settings.root_certificates = Some(ours.pem().into_bytes());
@@ -82,13 +96,13 @@ async fn certificates_are_checked_and_a_bad_one_changes_nothing() {
     let host = start(settings).await;
     assert_eq!((serving(&host), state(&host)), (Some(1), State::Fresh));
     let mut sequence = 1;
-    for (bad, expected) in [(shown(&strangers, false), "UnknownIssuer"), (shown(&ours, true), "expired")] {
-        terminator.show(bad);
+    for (bad, expected) in [(Worth::SelfSigned, "UnknownIssuer"), (Worth::Over, "expired")] {
+        terminator.show(shown(&ours, bad));
         publish(&plane, &world, sequence + 1, &world.snapshot(sequence + 1, &payload(expected)), &[], &[]);
         let said = || host.status().sync.last_error.is_some_and(|error| error.contains(expected));
         wait_until(expected, || host.status().sync.failures >= 2 && said()).await;
         assert_eq!((serving(&host), state(&host)), (Some(sequence), State::Fresh), "{expected}");
-        terminator.show(shown(&ours, false));
+        terminator.show(shown(&ours, Worth::Good));
         sequence += 1;
         wait_until("good again", || serving(&host) == Some(sequence) && host.status().sync.failures == 0)
             .await;
@@ -105,7 +119,7 @@ async fn certificates_are_checked_and_a_bad_one_changes_nothing() {
 async fn a_private_authority_counts_only_when_it_is_named() {
     let (_plane, world, upstream) = plane().await;
     let ours = authority();
-    let terminator = Terminator::start(upstream, shown(&ours, false)).await;
+    let terminator = Terminator::start(upstream, shown(&ours, Worth::Good)).await;
     let folder = tempfile::tempdir().unwrap();
     let host = start(config(&terminator.url, &world, folder.path())).await;
     wait_until("refused", || host.status().sync.failures >= 2).await;
