@@ -1,8 +1,9 @@
-//! What the tests of the whole share: where other projects' data lies, and the conformance suites.
+//! What the tests of the whole share: where other projects' data lies, the conformance suites, and a proxy that misbehaves.
 //!
 //! The tests themselves are in `tests/`, the runner of the suites is `cargo xtask conformance`.
 
 pub mod conformance;
+pub mod fault;
 pub mod fixture;
 pub mod reference;
 pub mod shared;

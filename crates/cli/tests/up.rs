@@ -76,6 +76,8 @@ async fn the_loop_runs_follows_the_file_and_stops() {
     let host = started["host"].as_str().unwrap().to_owned();
     let answer = greeting(&host).await;
     assert_eq!((&answer["value"], &answer["reason"]), (&json!("hello"), &json!("STATIC")), "{answer}");
+    let (code, status) = host_status(&format!("http://{host}"));
+    assert_eq!((code, &status["state"], &status["serving"]["sequence"]), (0, &json!("fresh"), &json!(1)));
 
     // A definition with errors changes nothing, a good one comes into force.
     std::fs::write(&file, DEFINITION.replace("defaultVariant: today", "defaultVariant: tomorrow")).unwrap();
@@ -93,4 +95,48 @@ async fn the_loop_runs_follows_the_file_and_stops() {
     let (running, again) = start(folder.path());
     assert_eq!(greeting(again["host"].as_str().unwrap()).await["value"], "good day");
     assert!(stop(running));
+}
+
+/// The exit code of `flagstone host status --json`, and its object.
+fn host_status(url: &str) -> (i32, Value) {
+    let output = Command::new(env!("CARGO_BIN_EXE_flagstone"))
+        .args(["host", "status", "--json", "--url", url])
+        .output()
+        .unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    let object = text.lines().last().map(|line| serde_json::from_str(line).unwrap()).unwrap_or_default();
+    (output.status.code().unwrap(), object)
+}
+
+#[test]
+fn the_exit_code_tells_how_a_host_stands() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let bodies = [
+        (r#"{"state":"stale","reason":"no lease"}"#, 3),
+        (r#"{"state":"expired","reason":"too old"}"#, 4),
+        (r#"{"state":"empty","reason":"nothing yet"}"#, 4),
+        (r#"{"weather":"fine"}"#, 2),
+        ("not JSON", 2),
+    ];
+    let server = std::thread::spawn(move || {
+        for (body, _) in bodies {
+            use std::io::{Read, Write};
+            let (mut client, _) = listener.accept().unwrap();
+            let mut head = Vec::new();
+            while !head.ends_with(b"\r\n\r\n") {
+                let mut byte = [0];
+                client.read_exact(&mut byte).unwrap();
+                head.push(byte[0]);
+            }
+            let length = body.len();
+            write!(client, "HTTP/1.1 200 OK\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{body}")
+                .unwrap();
+        }
+    });
+    for (body, code) in bodies {
+        assert_eq!(host_status(&url).0, code, "{body}");
+    }
+    server.join().unwrap();
+    assert_eq!(host_status(&url), (2, Value::Null), "nobody there");
 }

@@ -16,7 +16,7 @@ use crate::canonical::sha256;
 use crate::error::Refusal;
 use crate::governor::Governor;
 use crate::operator::{Ask, Order};
-use crate::{dashboard, ingest, ledger, limits, live, snapshots, status};
+use crate::{dashboard, ingest, ledger, limits, live, pulse_live, snapshots, status};
 
 /// What every route gets.
 #[derive(Clone)]
@@ -40,6 +40,7 @@ pub(crate) fn router(shared: Shared) -> Router {
     let environment = Router::new()
         .route("/trust", get(trust))
         .route("/pulse", get(pulse))
+        .route("/pulse/live", get(pulse_live::live))
         .route("/snapshots", post(post_snapshot).layer(DefaultBodyLimit::max(limits::MAX_SEALED_FILE)))
         .route("/snapshots/{digest}", get(snapshot))
         .route(
@@ -63,7 +64,7 @@ pub(crate) fn router(shared: Shared) -> Router {
 }
 
 /// That the path names the environment governed here.
-fn check_environment(shared: &Shared, environment: &str) -> Result<(), Refusal> {
+pub(crate) fn check_environment(shared: &Shared, environment: &str) -> Result<(), Refusal> {
     let own = &shared.governor.config.environment;
     if environment == own {
         return Ok(());

@@ -49,6 +49,7 @@ mod operator;
 mod plan;
 mod publish;
 mod pulse;
+mod pulse_live;
 mod ranges;
 mod snapshots;
 mod stage;

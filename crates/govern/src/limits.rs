@@ -18,6 +18,8 @@ pub const MAX_LEDGER_PAGE: u32 = 500;
 pub const MAX_DROP_REASONS: usize = 64;
 /// Listeners to the live stream at once: each holds a connection and a copy of the newest status.
 pub const MAX_LISTENERS: usize = 256;
+/// Hosts at the stream of pulses at once; the others go on polling.
+pub const MAX_LISTENING_HOSTS: usize = 4_096;
 /// Pulses kept in the store. Hosts only ever read the newest; the rest is for looking back.
 pub const KEPT_PULSES: u64 = 1_000;
 /// Seconds that a stage without enough data may go on waiting after its bake time before a person is asked.

@@ -17,6 +17,8 @@ use crate::{limits, status};
 #[derive(Clone)]
 pub(crate) struct Listeners {
     places: Arc<Semaphore>,
+    /// Hosts have places of their own: a crowd of dashboards must not keep pulses from them.
+    hosts: Arc<Semaphore>,
     stop: watch::Receiver<bool>,
 }
 
@@ -30,7 +32,19 @@ struct Listener {
 
 impl Listeners {
     pub(crate) fn new(stop: watch::Receiver<bool>) -> Self {
-        Self { places: Arc::new(Semaphore::new(limits::MAX_LISTENERS)), stop }
+        let places = |number| Arc::new(Semaphore::new(number));
+        Self { places: places(limits::MAX_LISTENERS), hosts: places(limits::MAX_LISTENING_HOSTS), stop }
+    }
+
+    /// A place for one more host at the stream of pulses, and the word that ends it.
+    ///
+    /// # Errors
+    /// 503 when all places are taken; such a host goes on polling.
+    pub(crate) fn host(&self) -> Result<(OwnedSemaphorePermit, watch::Receiver<bool>), Refusal> {
+        let place = Arc::clone(&self.hosts).try_acquire_owned();
+        let taken =
+            |_| Refusal::new(503, "too-many-listeners", "all places at the stream of pulses are taken");
+        Ok((place.map_err(taken)?, self.stop.clone()))
     }
 
     /// A stream for one more listener.

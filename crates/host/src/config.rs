@@ -1,6 +1,8 @@
 //! Settings of a host.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use flagstone_events::{Pepper, Stream};
@@ -8,12 +10,22 @@ use flagstone_events::{Pepper, Stream};
 use crate::clock::Time;
 use crate::engine::ComponentSource;
 use crate::limits;
+use crate::sync::Source;
 
 /// Settings of a host. [`HostConfig::new`] fills in everything that has a sensible default; change the rest by field.
 #[derive(Debug, Clone)]
 pub struct HostConfig {
-    /// Where sealed files come from: `http://host:port` or `file:PATH`, see [`crate::Source::parse`].
+    /// Where sealed files come from: `https://host`, `s3://bucket/prefix` or `file:PATH`, see [`crate::source`].
     pub source: String,
+    /// A source of one's own, instead of an address.
+    pub own_source: Option<Arc<dyn Source>>,
+    /// Root certificates (PEM) that count beside the system's, for `https` and `s3`.
+    pub root_certificates: Option<Vec<u8>>,
+    /// Options of an object store, see [`crate::Access::store_options`].
+    pub store_options: BTreeMap<String, String>,
+    /// A sealed file that came with the program: served from the first moment when it is newer than what the disk kept. It
+    /// may have expired; the host then starts in the state expired.
+    pub embedded: Option<Vec<u8>>,
     /// The pinned trust note.
     pub trust: Vec<u8>,
     /// Who this host is, as `acme.example/assistant`.
@@ -32,6 +44,12 @@ pub struct HostConfig {
     pub report: Report,
     /// Time between looks at the pulse, give or take a tenth.
     pub poll: Duration,
+    /// Time between looks at the pulse while a stream brings pulses by itself, give or take a tenth.
+    pub poll_live: Duration,
+    /// The longest silence after which the stream of pulses is given up and opened anew; none: it is not asked for.
+    pub push: Option<Duration>,
+    /// From the first byte of a request to the last of its answer.
+    pub request_time: Duration,
     /// Time between looks at the trust root when nothing else calls for one.
     pub trust_poll: Duration,
     /// First step of the back-off after a failure.
@@ -59,7 +77,7 @@ pub struct HostConfig {
 pub enum Report {
     /// To the control plane that the snapshots come from. With a `file:` source they stay in the spool.
     Source,
-    /// To this control plane, as `http://host:port`.
+    /// To this control plane, as `https://host`.
     To(String),
     /// Into the spool only, where another host (or this one, started otherwise) can send them later.
     Keep,
@@ -77,6 +95,10 @@ impl HostConfig {
     ) -> Self {
         Self {
             source: source.into(),
+            own_source: None,
+            root_certificates: None,
+            store_options: BTreeMap::new(),
+            embedded: None,
             trust: trust.into(),
             audience: audience.into(),
             environment: environment.into(),
@@ -86,6 +108,9 @@ impl HostConfig {
             stream: Stream::Production,
             report: Report::Source,
             poll: limits::POLL,
+            poll_live: limits::POLL_LIVE,
+            push: Some(limits::PUSH_SILENCE),
+            request_time: limits::REQUEST_TIME,
             trust_poll: limits::TRUST_POLL,
             backoff_first: limits::BACKOFF_FIRST,
             init_timeout: limits::INIT_TIMEOUT,

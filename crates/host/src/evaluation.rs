@@ -3,6 +3,7 @@
 use flagstone_events::{ExposureFacts, SnapshotId, Stream, UnitKey};
 
 use crate::engine::Decision;
+use crate::sync::State;
 
 /// A decision, with what is needed to record it as an exposure.
 #[derive(Debug, Clone)]
@@ -11,6 +12,8 @@ pub struct Evaluation {
     pub decision: Decision,
     /// The engine's canonical text of it, byte-identical on every platform.
     pub text: String,
+    /// How good what was served was at that moment.
+    pub state: State,
     /// The snapshot that decided; none when there was none.
     pub snapshot: Option<SnapshotId>,
     /// When, unix milliseconds.

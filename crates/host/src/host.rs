@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
 use flagstone_events::{Body, OutcomeFacts, Pepper, Stream, UnitKey};
@@ -19,7 +19,7 @@ use crate::report::{ReportConfig, ReportCounts, Reporter};
 use crate::spool::{Spool, SpoolLimits};
 use crate::status::{EventStatus, HostStatus};
 use crate::store::Store;
-use crate::sync::{Gate, Keeper, Source, SyncConfig, SyncStatus, Syncer};
+use crate::sync::{self, Access, Gate, Horizon, Keeper, Source, State, SyncConfig, SyncStatus, Syncer};
 use crate::{HostError, limits};
 
 /// A running host. Evaluation is synchronous and never waits for network or disk; share it in an `Arc`.
@@ -29,6 +29,7 @@ pub struct Host {
     clock: Arc<HostClock>,
     has_pulse: bool,
     sync: Arc<Mutex<SyncStatus>>,
+    horizon: Arc<RwLock<Horizon>>,
     sync_now: Arc<Notify>,
     stop_sync: watch::Sender<bool>,
     recorder: Recorder,
@@ -80,7 +81,15 @@ impl Host {
     /// As [`Host::start`].
     pub async fn start_with(config: HostConfig, engine: Arc<Engine>) -> Result<Self, HostError> {
         check(&config)?;
-        let source = Source::parse(&config.source, &config.environment)?;
+        let access = Access {
+            root_certificates: config.root_certificates.clone(),
+            request_time: config.request_time,
+            store_options: config.store_options.clone(),
+        };
+        let source = match &config.own_source {
+            Some(own) => Arc::clone(own),
+            None => sync::source(&config.source, &config.environment, &access)?,
+        };
         let (store, kept, mut damage) = Store::open(&config.data_dir)?;
         let clock = Arc::new(HostClock::new(config.time.clone(), kept.latest_issued));
         let (audience, environment) = (config.audience.clone(), config.environment.clone());
@@ -90,15 +99,17 @@ impl Host {
 
         let live = Arc::new(Live::new(Arc::clone(&engine), audience, environment));
         let sync_config = SyncConfig {
-            source: source.clone(),
+            source: Arc::clone(&source),
             poll: config.poll,
+            poll_live: config.poll_live,
+            push: config.push,
             trust_poll: config.trust_poll,
             backoff_first: config.backoff_first,
         };
         let gate: Arc<dyn Gate> = Arc::<Live>::clone(&live);
-        let mut sync = Syncer::new(sync_config, gate, keeper, Arc::new(store), Arc::clone(&clock), damage)?;
-        sync.restore().await;
-        let (sync_status, client, recovered) = (sync.status(), sync.client(), sync.recovered());
+        let mut sync = Syncer::new(sync_config, gate, keeper, Arc::new(store), Arc::clone(&clock), damage);
+        sync.restore(config.embedded.clone().map(Arc::from)).await;
+        let (sync_status, horizon, recovered) = (sync.status(), sync.horizon(), sync.recovered());
 
         let (total_bytes, segment_bytes) = (config.spool_bytes, config.segment_bytes);
         let folder = config.data_dir.join("spool");
@@ -111,7 +122,7 @@ impl Host {
         let mut tasks = Vec::new();
         let report = Arc::new(ReportCounts::default());
         let (stop_report, report_stopped) = watch::channel(None);
-        if let Some(url) = report_url(&config, &source)? {
+        if let Some(url) = report_url(&config, source.as_ref(), &access)? {
             let reporter = Reporter {
                 config: ReportConfig {
                     url,
@@ -120,7 +131,7 @@ impl Host {
                     linger: config.linger,
                     backoff_first: config.backoff_first,
                 },
-                client,
+                client: sync::client(config.root_certificates.as_deref())?,
                 spool: Arc::clone(&spool),
                 counts: Arc::clone(&report),
                 written,
@@ -143,6 +154,7 @@ impl Host {
             clock,
             has_pulse: source.has_pulse(),
             sync: sync_status,
+            horizon,
             sync_now,
             stop_sync,
             recorder,
@@ -164,9 +176,10 @@ impl Host {
         let ContextText { text: context, unit } = context.into();
         self.evaluations.fetch_add(1, Ordering::Relaxed);
         let (now, at_ms) = (self.clock.seconds(), self.clock.milliseconds());
+        let state = self.state_at(now);
         let unanswered = |code: &str, snapshot| {
             let decision = Decision::error(flag, code);
-            Evaluation { text: decision.error_text(), decision, snapshot, at_ms, unit: None }
+            Evaluation { text: decision.error_text(), decision, state, snapshot, at_ms, unit: None }
         };
         if context.len() > limits::CONTEXT_BYTES {
             return unanswered("INVALID_CONTEXT", None);
@@ -178,7 +191,7 @@ impl Host {
             Some(path) => unit_at(&context, path),
         };
         match self.live.decide(&loaded, &context, flag, now) {
-            Ok((decision, text)) => Evaluation { decision, text, snapshot, at_ms, unit },
+            Ok((decision, text)) => Evaluation { decision, text, state, snapshot, at_ms, unit },
             Err(_) => unanswered("GENERAL", snapshot),
         }
     }
@@ -251,6 +264,16 @@ impl Host {
     pub fn flags(&self) -> Vec<String> {
         let loaded = self.live.current();
         loaded.iter().flat_map(|loaded| loaded.flags()).map(|flag| flag.key.clone()).collect()
+    }
+
+    /// How good what is served is, without the rest of the status; cheap enough for every decision.
+    #[must_use]
+    pub fn state(&self) -> State {
+        self.state_at(self.clock.seconds())
+    }
+
+    fn state_at(&self, now: u64) -> State {
+        self.horizon.read().unwrap_or_else(PoisonError::into_inner).state(now)
     }
 
     /// How it stands.
@@ -347,6 +370,9 @@ fn check(config: &HostConfig) -> Result<(), HostError> {
     if !(1..=flagstone_events::limits::MAX_BATCH_EVENTS).contains(&config.batch_events) {
         return wrong("`batch_events` is out of range\nhint: 1 to 1,000");
     }
+    if config.request_time.is_zero() {
+        return wrong("`request_time` must not be zero");
+    }
     if config.exposure_window_ms == 0 {
         return wrong("`exposure_window_ms` must be at least 1");
     }
@@ -356,18 +382,20 @@ fn check(config: &HostConfig) -> Result<(), HostError> {
     Ok(())
 }
 
-fn report_url(config: &HostConfig, source: &Source) -> Result<Option<String>, HostError> {
-    let target = match &config.report {
-        Report::Keep => return Ok(None),
-        Report::Source => source.clone(),
-        Report::To(address) => Source::parse(address, &config.environment)?,
-    };
-    match target {
-        Source::Http { environment } => Ok(Some(format!("{environment}/events"))),
-        _ if config.report == Report::Source => Ok(None),
-        _ => Err(HostError::Config(
-            "events can be reported over http only\nhint: `http://host:port`".to_owned(),
-        )),
+fn report_url(
+    config: &HostConfig,
+    source: &dyn Source,
+    access: &Access,
+) -> Result<Option<String>, HostError> {
+    match &config.report {
+        Report::Keep => Ok(None),
+        Report::Source => Ok(source.events()),
+        Report::To(address) => match sync::source(address, &config.environment, access)?.events() {
+            Some(url) => Ok(Some(url)),
+            None => Err(HostError::Config(
+                "events can be reported over http only\nhint: `https://host`".to_owned(),
+            )),
+        },
     }
 }
 

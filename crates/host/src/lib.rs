@@ -64,5 +64,6 @@ pub use host::{Host, OutcomeReport};
 pub use record::Recorded;
 pub use status::{EventStatus, HostStatus};
 pub use sync::{
-    Candidate, FetchError, Fetched, Gate, Item, PulseStatus, SnapshotStatus, Source, State, SyncStatus,
+    Access, Candidate, FetchError, Fetched, Gate, Item, LiveBytes, PulseStatus, PushStatus, SnapshotStatus,
+    Source, State, SyncStatus, client, source,
 };

@@ -39,6 +39,23 @@ pub const BACKOFF_CAP: Duration = Duration::from_secs(300);
 pub const RETRY_AFTER_CAP: Duration = Duration::from_secs(900);
 /// From the request to the last byte of the answer.
 pub const REQUEST_TIME: Duration = Duration::from_secs(10);
+/// Good looks in a row after which a host whose lease had run out is called fresh again. The one that brought the new lease
+/// is the first; one more shows that it was no accident.
+pub const SETTLING_LOOKS: u32 = 2;
+/// Time between looks at the pulse while a stream brings pulses by itself: the floor beneath it.
+pub const POLL_LIVE: Duration = Duration::from_secs(60);
+/// The longest silence of a stream; the control plane sends a sign of life every 15 s.
+pub const PUSH_SILENCE: Duration = Duration::from_secs(45);
+/// How long a stream must have lived for the next one to be opened without back-off from before.
+pub const PUSH_SETTLED: Duration = Duration::from_secs(60);
+/// Time after which a source that has no stream is asked again; it may have been replaced by a newer one.
+pub const PUSH_ABSENT: Duration = Duration::from_secs(300);
+/// Bytes that a stream may send at once, four of the largest pulses; beyond that it is taken for a flood.
+pub const PUSH_BURST_BYTES: u64 = 1 << 20;
+/// Bytes a second that a stream may send on average.
+pub const PUSH_BYTES_A_SECOND: u64 = 16 << 10;
+/// What every event counts for at least, in bytes: on average four events a second, at once 256.
+pub const PUSH_EVENT_BYTES: u64 = 4 << 10;
 /// Trust steps taken in one attempt; a host asleep for longer takes several attempts.
 pub const TRUST_STEPS: usize = 64;
 /// How long a start waits for a first snapshot from the network when the disk has none.

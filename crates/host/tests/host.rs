@@ -348,7 +348,13 @@ async fn doors_for_other_languages() {
     let (status, body) = post("/ofrep/v1/evaluate/flags/plain", json!({"context": user(1)})).await;
     assert_eq!(
         (status, body),
-        (200, json!({"key": "plain", "value": true, "variant": "on", "reason": "STATIC"}))
+        (
+            200,
+            json!({
+                "key": "plain", "value": true, "variant": "on", "reason": "STATIC",
+                "metadata": {"flagstone.state": "fresh"},
+            })
+        )
     );
     let (status, body) = post("/ofrep/v1/evaluate/flags/assistant", json!({"context": user(1)})).await;
     assert_eq!((status, &body["metadata"]["flagstone.stage"]), (200, &json!("half")));
@@ -383,6 +389,24 @@ async fn doors_for_other_languages() {
     assert_eq!(get("/healthz").await.1["state"], "fresh");
     let (_, status) = get("/v1/status").await;
     assert_eq!((&status["state"], &status["serving"]["sequence"]), (&json!("fresh"), &json!(1)));
+    let answer = client.get(format!("{base}/metrics")).send().await.unwrap();
+    let kind = answer.headers()["content-type"].to_str().unwrap().to_owned();
+    assert_eq!(kind, "application/openmetrics-text; version=1.0.0; charset=utf-8");
+    let text = answer.text().await.unwrap();
+    for line in [
+        "flagstone_state{state=\"fresh\"} 1",
+        "flagstone_state{state=\"stale\"} 0",
+        "feature_flag_evaluation_requests_total 5",
+        "flagstone_snapshot_sequence 1",
+        "flagstone_lease_expires_timestamp_seconds 1787300300",
+        "flagstone_sync_failures_total 0",
+        "flagstone_events_made_total 5",
+        "flagstone_push_live 0",
+        "# UNIT flagstone_spool_bytes bytes",
+    ] {
+        assert!(text.lines().any(|found| found == line), "`{line}` is not in\n{text}");
+    }
+    assert!(text.contains("target_info{service_name=\"flagstone-host\"") && text.ends_with("# EOF\n"));
     drop(stop);
     server.await.unwrap().unwrap();
     host.shutdown(Duration::from_secs(5)).await;
@@ -397,8 +421,10 @@ async fn settings_that_cannot_be_used_are_refused() {
         Host::start_with(config, engine()).await.unwrap_err().to_string()
     };
     assert!(refused(|config| config.trust = b"nonsense".to_vec()).await.contains("pinned trust statement"));
-    assert!(refused(|config| config.source = "https://x".into()).await.contains("plain http only"));
+    assert!(refused(|config| config.source = "ftp://x".into()).await.contains("is no source"));
+    assert!(refused(|config| config.root_certificates = Some(vec![1])).await.contains("hint: PEM"));
     assert!(refused(|config| config.report = Report::To("file:x".into())).await.contains("over http only"));
+    assert!(refused(|config| config.request_time = Duration::ZERO).await.contains("request_time"));
     assert!(refused(|config| config.batch_events = 0).await.contains("batch_events"));
     assert!(refused(|config| config.exposure_window_ms = 0).await.contains("exposure_window_ms"));
 }

@@ -6,12 +6,13 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result, anyhow, bail};
 use flagstone_events::{Pepper, from_hex, to_hex};
 use flagstone_host::{ComponentSource, Host, HostConfig, HostStatus, http};
 use serde_json::json;
 use tokio::net::TcpListener;
 
+use crate::commands::host_status;
 use crate::files;
 use crate::output::{self, Output};
 use crate::stop;
@@ -21,25 +22,42 @@ use crate::stop;
 /// Runs until Ctrl-C or SIGTERM, then delivers what it still holds. With --json the first line of standard output is
 /// one object with its address, the last one its final status.
 #[derive(clap::Args)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 #[command(after_help = "Examples:\n  \
     flagstone host --source http://127.0.0.1:7070 --trust trust.note --audience acme.example/assistant \\\n    --environment production --data host-data --listen 127.0.0.1:7171\n  \
-    curl -X POST 127.0.0.1:7171/ofrep/v1/evaluate/flags/new-answers -d '{\"context\":{\"targetingKey\":\"ana\"}}'")]
+    curl -X POST 127.0.0.1:7171/ofrep/v1/evaluate/flags/new-answers -d '{\"context\":{\"targetingKey\":\"ana\"}}'\n  \
+    flagstone host status")]
 pub(crate) struct Arguments {
-    /// Where sealed files come from: a control plane's address, or `file:FOLDER`
-    #[arg(long, value_name = "URL")]
-    source: String,
+    #[command(subcommand)]
+    command: Option<Command>,
+    // Options only because a subcommand does without them; clap sees that they are there.
+    /// Where sealed files come from: a control plane's address (https or http), `s3://BUCKET/PREFIX` or `file:FOLDER`
+    #[arg(long, value_name = "URL", required = true)]
+    source: Option<String>,
     /// The trust note to pin
-    #[arg(long, value_name = "FILE")]
-    trust: PathBuf,
+    #[arg(long, value_name = "FILE", required = true)]
+    trust: Option<PathBuf>,
     /// The audience it belongs to
-    #[arg(long, value_name = "NAME")]
-    audience: String,
+    #[arg(long, value_name = "NAME", required = true)]
+    audience: Option<String>,
     /// The environment it runs in
-    #[arg(long, value_name = "NAME")]
-    environment: String,
+    #[arg(long, value_name = "NAME", required = true)]
+    environment: Option<String>,
     /// Its own folder: last good files, event spool, and the pepper of its pseudonyms
-    #[arg(long, value_name = "FOLDER")]
-    data: PathBuf,
+    #[arg(long, value_name = "FOLDER", required = true)]
+    data: Option<PathBuf>,
+    /// A sealed file to begin with when it is newer than what the folder holds, or the folder is new
+    #[arg(long, value_name = "FILE")]
+    embedded: Option<PathBuf>,
+    /// Root certificates (PEM) to believe beside the system's
+    #[arg(long, value_name = "FILE")]
+    ca: Option<PathBuf>,
+    /// A setting of an object store, as endpoint=http://127.0.0.1:9000; by default from the environment (AWS_...)
+    #[arg(long, value_name = "NAME=VALUE", value_parser = setting)]
+    store_option: Vec<(String, String)>,
+    /// Do not ask the source for its stream of pulses; only poll
+    #[arg(long)]
+    no_push: bool,
     /// Where to serve OFREP, outcomes and status; port 0 picks one
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:7171")]
     listen: SocketAddr,
@@ -54,6 +72,17 @@ pub(crate) struct Arguments {
     drain: humantime::Duration,
     #[command(flatten)]
     show: Output,
+}
+
+#[derive(clap::Subcommand)]
+enum Command {
+    Status(host_status::Arguments),
+}
+
+/// `NAME=VALUE`.
+fn setting(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once('=').ok_or("NAME=VALUE is wanted")?;
+    Ok((name.to_owned(), value.to_owned()))
 }
 
 /// The secret of a data folder's pseudonyms; made on first use.
@@ -103,21 +132,44 @@ impl Running {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
-    output::log();
-    let mut config = HostConfig::new(
-        &arguments.source,
-        files::read(&arguments.trust)?,
-        &arguments.audience,
-        &arguments.environment,
-        &arguments.data,
-        pepper(&arguments.data)?,
-    );
+    match &arguments.command {
+        Some(Command::Status(arguments)) => host_status::run(arguments),
+        None => serve(arguments),
+    }
+}
+
+fn config(arguments: &Arguments) -> Result<HostConfig> {
+    let Arguments {
+        source: Some(source),
+        trust: Some(trust),
+        audience: Some(audience),
+        environment: Some(environment),
+        data: Some(data),
+        ..
+    } = arguments
+    else {
+        bail!("--source, --trust, --audience, --environment and --data are needed");
+    };
+    let mut config = HostConfig::new(source, files::read(trust)?, audience, environment, data, pepper(data)?);
     if let Some(component) = &arguments.component {
         config.component = ComponentSource::Path(component.clone());
     }
     if let Some(poll) = arguments.poll {
         config.poll = poll.into();
+        config.poll_live = config.poll_live.max(config.poll);
     }
+    config.embedded = arguments.embedded.as_deref().map(files::read).transpose()?;
+    config.root_certificates = arguments.ca.as_deref().map(files::read).transpose()?;
+    config.store_options = arguments.store_option.iter().cloned().collect();
+    if arguments.no_push {
+        config.push = None;
+    }
+    Ok(config)
+}
+
+fn serve(arguments: &Arguments) -> Result<ExitCode> {
+    output::log();
+    let config = config(arguments)?;
     let show = arguments.show;
     let runtime = tokio::runtime::Runtime::new().context("cannot start the runtime")?;
     runtime.block_on(async {

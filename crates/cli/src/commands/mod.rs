@@ -4,6 +4,7 @@ pub(crate) mod compile;
 pub(crate) mod evaluate;
 pub(crate) mod govern;
 pub(crate) mod host;
+pub(crate) mod host_status;
 pub(crate) mod keys;
 pub(crate) mod open;
 pub(crate) mod operate;

@@ -1,6 +1,7 @@
-//! HTTP doors for services in other languages, on one machine or in one pod: OFREP evaluation, outcomes, status.
+//! HTTP doors for services in other languages, on one machine or in one pod: OFREP evaluation, outcomes, status, metrics.
 
 mod doors;
+mod metrics;
 mod ofrep;
 
 use std::future::Future;
@@ -20,6 +21,7 @@ pub fn router(host: Arc<Host>) -> Router {
         .route("/v1/exposures", post(doors::expose))
         .route("/v1/outcomes", post(doors::outcomes))
         .route("/v1/status", get(doors::status))
+        .route("/metrics", get(metrics::metrics))
         .route("/healthz", get(doors::health))
         .layer(DefaultBodyLimit::max(limits::REQUEST_BYTES))
         .with_state(host)

@@ -8,7 +8,7 @@ use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use serde_json::{Map, Value, json};
 
-use crate::{Decision, Host};
+use crate::{Decision, Host, sync};
 
 /// `POST /ofrep/v1/evaluate/flags/{key}` with `{"context": {...}}`. The exposure is recorded, unless the body says
 /// `"apply": false` (an addition to OFREP).
@@ -36,11 +36,11 @@ pub(super) async fn evaluate(
     if apply {
         host.expose(&evaluation);
     }
-    answer(&evaluation.decision)
+    answer(&evaluation.decision, evaluation.state)
 }
 
 /// A decision as an OFREP answer.
-fn answer(decision: &Decision) -> (StatusCode, Json<Value>) {
+fn answer(decision: &Decision, state: sync::State) -> (StatusCode, Json<Value>) {
     if let Some(code) = &decision.error_code {
         return failure(decision, code);
     }
@@ -52,9 +52,7 @@ fn answer(decision: &Decision) -> (StatusCode, Json<Value>) {
         success.insert("variant".into(), json!(variant));
         success.insert("value".into(), decision.value.clone());
     }
-    if let Some(metadata) = metadata(decision) {
-        success.insert("metadata".into(), metadata);
-    }
+    success.insert("metadata".into(), metadata(decision, state));
     (StatusCode::OK, Json(Value::Object(success)))
 }
 
@@ -81,13 +79,14 @@ fn failure(decision: &Decision, code: &str) -> (StatusCode, Json<Value>) {
 }
 
 /// OFREP metadata holds plain values only; the plan's particulars are added under names of our own.
-fn metadata(decision: &Decision) -> Option<Value> {
+fn metadata(decision: &Decision, state: sync::State) -> Value {
     let mut plain = Map::new();
     if let Value::Object(members) = &decision.metadata {
         let scalar = |value: &Value| matches!(value, Value::Bool(_) | Value::Number(_) | Value::String(_));
         plain.extend(members.iter().filter(|(_, value)| scalar(value)).map(|(k, v)| (k.clone(), v.clone())));
     }
     let particulars = [
+        ("flagstone.state", Some(state.name().to_owned())),
         ("flagstone.detail", decision.detail.clone()),
         ("flagstone.stage", decision.stage.as_ref().map(|stage| stage.name.clone())),
         ("flagstone.cohort", decision.cohort.as_ref().map(|cohort| cohort.name.clone())),
@@ -97,5 +96,5 @@ fn metadata(decision: &Decision) -> Option<Value> {
             plain.insert(name.to_owned(), Value::String(value));
         }
     }
-    (!plain.is_empty()).then_some(Value::Object(plain))
+    Value::Object(plain)
 }

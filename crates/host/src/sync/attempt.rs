@@ -8,32 +8,10 @@ use flagstone_seal::limits::{
 };
 use flagstone_seal::{PulseStatement, SealError};
 
-use super::{Candidate, FetchError, Fetched, Item, PulseStatus, SnapshotStatus, Source, Syncer};
+use super::{Candidate, FetchError, Fetched, Item, PulseStatus, SnapshotStatus, Syncer};
 use crate::limits;
 
 impl Syncer {
-    /// Brings back what the disk kept: verified like a copy from the network, then put in force.
-    pub(crate) async fn restore(&mut self) {
-        let now = self.clock.seconds();
-        match self.keeper.recheck_kept(now) {
-            None => return,
-            Some(Err(error)) => {
-                return self.damaged(format!("the snapshot kept on disk was refused: {error}"));
-            }
-            Some(Ok(candidate)) => {
-                if let Err(problem) = self.put_in_force(candidate, None).await {
-                    return self.damaged(format!("the snapshot kept on disk cannot be used: {problem}"));
-                }
-            }
-        }
-        let Some(note) = self.keeper.kept().pulse.clone() else { return };
-        // An expired pulse is the ordinary case after a long pause; plans stay closed until the next one.
-        let Ok(pulse) = self.keeper.check_pulse(&note, now) else { return };
-        if let Err(error) = self.apply(&note, &pulse).await {
-            self.damaged(error.message);
-        }
-    }
-
     /// One attempt, from first request to the file in force and on disk.
     pub(super) async fn attempt(&mut self) -> Result<(), FetchError> {
         {
@@ -41,23 +19,46 @@ impl Syncer {
             status.attempts = status.attempts.saturating_add(1);
             status.last_attempt_ms = Some(self.clock.milliseconds());
         }
-        if let Source::File(_) = self.config.source {
+        if !self.config.source.has_pulse() {
             return self.single_file().await;
         }
         if self.tags.trust_seen.is_none_or(|seen| seen.elapsed() >= self.config.trust_poll) {
             self.trust().await?;
         }
         self.pulse().await?;
-        let problem = match self.tags.wanted {
-            Some(wanted) if self.keeper.current() != Some(wanted) => self.snapshot(wanted).await?,
-            _ => None,
-        };
+        let problem = self.wanted().await?;
         self.lock().last_error = problem;
         Ok(())
     }
 
+    /// Takes in a pulse that came by itself, and the snapshot that it names. False when it is in force already.
+    pub(super) async fn take_pushed(
+        &mut self,
+        note: Vec<u8>,
+        tag: Option<String>,
+    ) -> Result<bool, FetchError> {
+        let known = self.keeper.kept().pulse.as_deref() == Some(note.as_slice());
+        if !(known && self.tags.pulse.is_some()) {
+            self.take_pulse(&note, tag).await?;
+        }
+        let problem = self.wanted().await?;
+        let mut status = self.lock();
+        if status.failures == 0 || problem.is_some() {
+            status.last_error = problem;
+        }
+        Ok(!known)
+    }
+
+    /// Fetches what the last pulse names, unless it is in force.
+    async fn wanted(&mut self) -> Result<Option<String>, FetchError> {
+        match self.tags.wanted {
+            Some(wanted) if self.keeper.current() != Some(wanted) => self.snapshot(wanted).await,
+            _ => Ok(None),
+        }
+    }
+
     async fn fetch(&self, item: Item, known: Option<&str>, largest: u64) -> Result<Fetched, FetchError> {
-        self.config.source.fetch(&self.client, item, known, largest).await
+        self.config.source.fetch(item, known, largest).await
     }
 
     /// Looks at the trust note and walks to it, step by step when rotations were missed.
@@ -123,23 +124,27 @@ impl Syncer {
             Fetched::Missing => return Err("the source has no pulse".to_owned().into()),
             Fetched::Body(note, tag) => (note, tag),
         };
+        self.take_pulse(&note, tag).await
+    }
+
+    async fn take_pulse(&mut self, note: &[u8], tag: Option<String>) -> Result<(), FetchError> {
         let now = self.clock.seconds();
-        let pulse = match self.keeper.check_pulse(&note, now) {
+        let pulse = match self.keeper.check_pulse(note, now) {
             Ok(pulse) => pulse,
             Err(first) => {
                 // Perhaps its key is newer than our trust root.
                 self.trust().await?;
-                self.keeper.check_pulse(&note, now).map_err(|_| refused("pulse", &first))?
+                self.keeper.check_pulse(note, now).map_err(|_| refused("pulse", &first))?
             }
         };
         // Halts count at once, even when the snapshot that comes with them cannot be had.
-        self.apply(&note, &pulse).await?;
+        self.apply(note, &pulse).await?;
         self.tags.wanted = Some(pulse.snapshot);
         self.tags.pulse = tag;
         Ok(())
     }
 
-    async fn apply(&mut self, note: &[u8], pulse: &PulseStatement) -> Result<(), FetchError> {
+    pub(super) async fn apply(&mut self, note: &[u8], pulse: &PulseStatement) -> Result<(), FetchError> {
         if self.keeper.current().is_some() {
             let (gate, bytes, now) = (Arc::clone(&self.gate), note.to_vec(), self.clock.seconds());
             let applied = blocking(move || gate.pulse(&bytes, now)).await;
@@ -149,7 +154,12 @@ impl Syncer {
         self.keeper.keep_pulse(note, pulse);
         self.clock.saw(pulse.issued);
         let (number, issued, expires, halts) = (pulse.number, pulse.issued, pulse.expires, pulse.halts.len());
-        self.lock().pulse = Some(PulseStatus { number, issued, expires, halts });
+        {
+            let mut status = self.lock();
+            status.replaced_at(self.clock.seconds());
+            status.pulse = Some(PulseStatus { number, issued, expires, halts });
+            self.tell(&status);
+        }
         self.save().await
     }
 
@@ -209,7 +219,11 @@ impl Syncer {
     }
 
     /// Hands a candidate to the gate; a refused one is quarantined and what was in force stays.
-    async fn put_in_force(&mut self, candidate: Candidate, pulse: Option<Arc<[u8]>>) -> Result<(), String> {
+    pub(super) async fn put_in_force(
+        &mut self,
+        candidate: Candidate,
+        pulse: Option<Arc<[u8]>>,
+    ) -> Result<(), String> {
         let (gate, given, now) = (Arc::clone(&self.gate), candidate.clone(), self.clock.seconds());
         let swapped = blocking(move || gate.swap(&given, pulse.as_deref(), now)).await;
         if let Err(problem) = swapped {
@@ -229,17 +243,18 @@ impl Syncer {
             expires: candidate.expires,
             signers: candidate.signers,
         });
+        self.tell(&status);
         Ok(())
     }
 
-    async fn save(&self) -> Result<(), FetchError> {
+    pub(super) async fn save(&self) -> Result<(), FetchError> {
         let (store, mut kept) = (Arc::clone(&self.store), self.keeper.kept().clone());
         kept.latest_issued = kept.latest_issued.max(self.clock.latest_issued());
         let saved = blocking(move || store.save(&kept).map_err(|error| error.to_string())).await;
         saved.map_err(|error| FetchError::from(format!("the data folder could not be written: {error}")))
     }
 
-    fn damaged(&self, sentence: String) {
+    pub(super) fn damaged(&self, sentence: String) {
         tracing::warn!("{sentence}");
         self.lock().damage.push(sentence);
     }

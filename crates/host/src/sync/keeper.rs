@@ -137,12 +137,16 @@ impl Keeper {
     /// The file that the disk kept. It was accepted when it was young, so its age alone does not keep it out: an old one
     /// is opened as of its last valid second, and is in the state Expired from the start.
     pub(crate) fn recheck_kept(&self, now: u64) -> Option<Result<Candidate, SealError>> {
-        let file = Arc::clone(self.kept.snapshot.as_ref()?);
+        Some(self.recheck(Arc::clone(self.kept.snapshot.as_ref()?), now))
+    }
+
+    /// As [`Keeper::recheck_kept`], for a file that came with the program.
+    pub(crate) fn recheck(&self, file: Arc<[u8]>, now: u64) -> Result<Candidate, SealError> {
         let now = now.min(self.root.expires().saturating_sub(1));
-        Some(match self.check_snapshot(Arc::clone(&file), now) {
+        match self.check_snapshot(Arc::clone(&file), now) {
             Err(SealError::Expired { expires }) => self.check_snapshot(file, expires.saturating_sub(1)),
             other => other,
-        })
+        }
     }
 
     /// The candidate has been put in force.

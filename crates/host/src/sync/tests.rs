@@ -57,16 +57,17 @@ impl Bench {
         let (keeper, more) = Keeper::new(&World::new().trust(), audience, environment, kept, NOW).unwrap();
         let gate = Arc::new(Notebook::default());
         let config = SyncConfig {
-            source: Source::parse(source, ENVIRONMENT).unwrap(),
+            source: super::source(source, ENVIRONMENT, &Access::default()).unwrap(),
             poll: Duration::from_millis(20),
+            poll_live: Duration::from_millis(20),
+            push: None,
             trust_poll: Duration::from_secs(300),
             backoff_first: Duration::from_millis(10),
         };
         let damage = damage.into_iter().chain(more).collect();
         let dynamic: Arc<dyn Gate> = Arc::<Notebook>::clone(&gate);
-        let mut sync =
-            Syncer::new(config, dynamic, keeper, Arc::new(store), Arc::new(clock), damage).unwrap();
-        sync.restore().await;
+        let mut sync = Syncer::new(config, dynamic, keeper, Arc::new(store), Arc::new(clock), damage);
+        sync.restore(None).await;
         Self { sync, gate, time, _folder: None }
     }
 
@@ -348,13 +349,6 @@ async fn folders_and_single_files_are_sources_too() {
     assert_eq!(bench.notes(), ["swap 2"]);
     std::fs::write(&alone, &file).unwrap();
     assert!(bench.sync.attempt().await.unwrap_err().message.contains("rollback"));
-    assert!(
-        Source::parse("https://flags.example", ENVIRONMENT)
-            .unwrap_err()
-            .to_string()
-            .contains("plain http only")
-    );
-    assert!(Source::parse("ftp://flags.example", ENVIRONMENT).is_err());
 }
 
 #[tokio::test]

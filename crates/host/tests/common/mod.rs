@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use axum::Router;
@@ -18,8 +19,9 @@ use flagstone_seal::{
 use flagstone_snapshot::{
     Draft, DraftFlag, DraftPlan, DraftStage, DraftVariant, FlagKind, Json, OnExpiry, encode,
 };
-use futures_util::stream;
+use futures_util::{StreamExt, stream};
 use sha2::{Digest, Sha256};
+use tokio::sync::broadcast;
 
 pub const NOW: u64 = 1_787_300_000;
 pub const DAY: u64 = 86_400;
@@ -214,6 +216,31 @@ pub struct Plane {
     /// Every request, as `pulse`, `pulse 304`, `snapshot`, `trust`, `events`.
     pub seen: Vec<String>,
     pub batches: Vec<Vec<u8>>,
+    /// The stream of pulses: what it begins with, and the rest as it is sent. None: there is no such route.
+    pub live: Option<Live>,
+    /// Streams open now, and the most that were at once.
+    pub streams: Arc<(AtomicUsize, AtomicUsize)>,
+}
+
+/// The bytes of a stream.
+#[derive(Debug, Clone)]
+pub struct Live {
+    pub first: Vec<u8>,
+    /// Dropping it (and all its clones) ends the stream.
+    pub rest: broadcast::Sender<Vec<u8>>,
+}
+
+impl Live {
+    pub fn new(first: &[u8]) -> Self {
+        Self { first: first.to_vec(), rest: broadcast::Sender::new(64) }
+    }
+}
+
+/// A pulse as an event of the stream.
+pub fn pulse_event(note: &[u8]) -> Vec<u8> {
+    let text = std::str::from_utf8(note).unwrap();
+    let lines: String = text.split('\n').map(|line| format!("data: {line}\n")).collect();
+    format!("event: pulse\nid: {}\n{lines}\n", hex(&Sha256::digest(note))).into_bytes()
 }
 
 pub type Shared = Arc<Mutex<Plane>>;
@@ -239,6 +266,7 @@ pub async fn serve(plane: Shared) -> String {
         .route("/v1/environments/production/trust", get(trust))
         .route("/v1/environments/production/trust/{version}", get(trust_version))
         .route("/v1/environments/production/pulse", get(pulse))
+        .route("/v1/environments/production/pulse/live", get(live))
         .route("/v1/environments/production/snapshots/{digest}", get(snapshot))
         .route("/v1/environments/production/events", post(events))
         .with_state(plane);
@@ -299,6 +327,36 @@ async fn pulse(State(plane): State<Shared>, headers: HeaderMap) -> Response {
     let (response, mark) = answer(&plane.pulse_manner, &headers, plane.pulse.clone());
     plane.seen.push(format!("pulse{mark}"));
     response
+}
+
+/// Counts itself while it is open.
+struct Open(Arc<(AtomicUsize, AtomicUsize)>);
+
+impl Open {
+    fn new(count: &Arc<(AtomicUsize, AtomicUsize)>) -> Self {
+        let now = count.0.fetch_add(1, Ordering::SeqCst) + 1;
+        count.1.fetch_max(now, Ordering::SeqCst);
+        Self(Arc::clone(count))
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.0.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+async fn live(State(plane): State<Shared>) -> Response {
+    let mut plane = plane.lock().unwrap();
+    plane.seen.push("live".to_owned());
+    let Some(live) = &plane.live else { return StatusCode::NOT_FOUND.into_response() };
+    let (first, rest) = (live.first.clone(), live.rest.subscribe());
+    let rest = stream::unfold((rest, Open::new(&plane.streams)), |(mut rest, open)| async move {
+        let next = rest.recv().await.ok()?;
+        Some((Ok(Bytes::from(next)), (rest, open)))
+    });
+    let bytes = stream::iter([Ok::<_, std::io::Error>(Bytes::from(first))]).chain(rest);
+    ([(header::CONTENT_TYPE, "text/event-stream")], Body::from_stream(bytes)).into_response()
 }
 
 async fn snapshot(State(plane): State<Shared>, Path(digest): Path<String>, headers: HeaderMap) -> Response {
