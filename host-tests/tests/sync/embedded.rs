@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use flagstone_host::{Host, HostConfig, State, Time};
 use host_tests::fault::{Fault, Proxy, Rule};
 
-use super::common::{DAY, NOW, World, engine, payload};
+use super::common::{DAY, NOW, World, engine, payload, publish};
 use super::{config, plane, serving, start, state, wait_until};
 
 /// Nothing listens there.
@@ -24,19 +24,25 @@ async fn the_newer_of_embedded_and_disk_wins() {
     let host = start(embedded(settings(), &two)).await;
     assert_eq!((serving(&host), state(&host)), (Some(2), State::Stale), "no lease without a pulse");
     assert_eq!(host.evaluate("plain", serde_json::json!({})).value(), Some(&serde_json::json!(true)));
-    drop(host);
+    stop(host).await;
     // It was kept: a program that brings an older one, or none, goes on with it; that is no damage.
     for settings in [embedded(settings(), &one), settings()] {
         let host = start(settings).await;
         assert_eq!((serving(&host), host.status().sync.damage), (Some(2), vec![]));
-        drop(host);
+        stop(host).await;
     }
     // A program that brings a newer one.
     let host = start(embedded(settings(), &three)).await;
     assert_eq!(serving(&host), Some(3));
-    drop(host);
+    stop(host).await;
     let host = start(embedded(settings(), &three)).await;
     assert_eq!((serving(&host), host.status().sync.damage), (Some(3), vec![]));
+    stop(host).await;
+}
+
+/// Until the data folder is free again.
+async fn stop(host: Host) {
+    host.shutdown(Duration::from_secs(2)).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -44,7 +50,7 @@ async fn an_embedded_file_that_cannot_be_used_is_passed_over() {
     let (world, folder) = (World::new(), tempfile::tempdir().unwrap());
     let good = world.snapshot(1, &payload("one"));
     let settings = || config(NOBODY, &world, folder.path());
-    drop(start(embedded(settings(), &good)).await);
+    stop(start(embedded(settings(), &good)).await).await;
     let mut flipped = world.snapshot(5, &payload("five"));
     *flipped.last_mut().unwrap() ^= 1;
     let unusable = world.snapshot(6, b"signed, but no snapshot");
@@ -59,22 +65,27 @@ async fn an_embedded_file_that_cannot_be_used_is_passed_over() {
         let damage = host.status().sync.damage;
         assert!(damage.len() == 1 && damage[0].starts_with(expected), "{damage:?}");
         assert_eq!(serving(&host), Some(1), "{expected}");
+        stop(host).await;
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_embedded_file_that_has_expired_serves_as_expired_until_the_network_has_a_newer_one() {
-    let (_plane, world, address) = plane().await;
+    let (plane, world, address) = plane().await;
     let folder = tempfile::tempdir().unwrap();
-    let old = World { now: NOW - 30 * DAY, ..World::new() }.snapshot(0, &payload("old"));
+    // The program was built a month ago, with the trust note of that time.
+    let then = World::at(NOW - 30 * DAY);
+    plane.lock().unwrap().trust = Some(then.trust());
+    publish(&plane, &world, 2, &world.snapshot(2, &payload("two")), &[], &[]);
+    let old = then.snapshot(1, &payload("old"));
     let proxy = Proxy::start(address).unwrap();
     proxy.refuse();
-    let host = start(embedded(config(&proxy.url(), &world, folder.path()), &old)).await;
-    assert_eq!((serving(&host), state(&host)), (Some(0), State::Expired));
+    let host = start(embedded(config(&proxy.url(), &then, folder.path()), &old)).await;
+    assert_eq!((serving(&host), state(&host)), (Some(1), State::Expired), "{:?}", host.status().sync.damage);
     let evaluation = host.evaluate("plain", serde_json::json!({}));
     assert_eq!((evaluation.value(), evaluation.state), (Some(&serde_json::json!(true)), State::Expired));
     proxy.accept().unwrap();
-    wait_until("the network", || serving(&host) == Some(1) && state(&host) == State::Fresh).await;
+    wait_until("the network", || serving(&host) == Some(2) && state(&host) == State::Fresh).await;
     assert_eq!(host.evaluate("plain", serde_json::json!({})).state, State::Fresh);
     host.shutdown(Duration::from_millis(100)).await;
 }
@@ -96,7 +107,7 @@ async fn a_start_waits_for_the_network_only_without_a_snapshot_and_then_not_for_
     let waited = began.elapsed();
     assert!(waited >= Duration::from_millis(300) && waited < Duration::from_secs(9), "{waited:?}");
     assert_eq!(state(&host), State::Empty);
-    drop(host);
+    stop(host).await;
     let folder = tempfile::tempdir().unwrap();
     let mut config = embedded(slow(folder.path()), &world.snapshot(1, &payload("one")));
     config.init_timeout = Duration::from_secs(3_600); // a wait that no test outlasts
