@@ -40,6 +40,7 @@ pub struct World {
     pub root: TrustRoot,
     pub release: SecretKey,
     pub pulse: SecretKey,
+    pub log: SecretKey,
     pub auto_start: bool,
     pub client: reqwest::Client,
 }
@@ -91,6 +92,7 @@ impl World {
             trust,
             release,
             pulse,
+            log: key("acme.example/assistant/production/log", 4),
             auto_start: false,
             client: reqwest::Client::new(),
         }
@@ -103,8 +105,14 @@ impl World {
     pub fn config(&self) -> GovernConfig {
         let clock = Arc::clone(&self.clock);
         let signer = Box::new(self.pulse.clone());
-        let mut config =
-            GovernConfig::new(self.database(), ENVIRONMENT, AUDIENCE, self.trust.clone(), signer);
+        let mut config = GovernConfig::new(
+            self.database(),
+            ENVIRONMENT,
+            AUDIENCE,
+            self.trust.clone(),
+            signer,
+            Box::new(self.log.clone()),
+        );
         // The tests tick by themselves, so that nothing depends on how fast this machine is.
         config.tick = Duration::from_secs(100);
         config.clock = Arc::new(move || clock.load(Ordering::SeqCst));

@@ -141,7 +141,10 @@ pub async fn serve(folder: &Path, listen: SocketAddr) -> Result<()> {
     let trust = std::fs::read(folder.join("trust")).context("cannot read the trust note")?;
     let key = std::fs::read_to_string(folder.join("pulse.key")).context("cannot read the pulse key")?;
     let key = SecretKey::from_text(key.trim()).context("the pulse key cannot be read")?;
-    let mut config = GovernConfig::new(folder.join(DATABASE), ENVIRONMENT, AUDIENCE, trust, Box::new(key));
+    let log = std::fs::read_to_string(folder.join("log.key")).context("cannot read the log key")?;
+    let log = SecretKey::from_text(log.trim()).context("the log key cannot be read")?;
+    let mut config =
+        GovernConfig::new(folder.join(DATABASE), ENVIRONMENT, AUDIENCE, trust, Box::new(key), Box::new(log));
     config.listen = listen;
     config.tick = TICK;
     config.pulse_lifetime = PULSE_LIFETIME;
