@@ -122,7 +122,7 @@ pub(crate) fn pinned(text: &str) -> Result<VerifierKey> {
 /// A log's files in a folder or at an address, read as they are asked for.
 pub(crate) fn reader(place: &Place) -> Result<Box<dyn FnMut(&str) -> std::io::Result<Option<Vec<u8>>>>> {
     let address = match place {
-        Place::Folder(folder) => return Ok(Box::new(log::folder(folder))),
+        Place::Folder(folder) => return Ok(Box::new(log::folder(folder.clone()))),
         Place::Database(file) => bail!(
             "`{}` is a database\nhint: name its log, by default `{}`",
             file.display(),

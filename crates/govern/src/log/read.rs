@@ -16,8 +16,7 @@ pub trait Read: FnMut(&str) -> io::Result<Option<Vec<u8>>> {}
 impl<F: FnMut(&str) -> io::Result<Option<Vec<u8>>>> Read for F {}
 
 /// Reads a log's folder.
-pub fn folder(folder: impl Into<PathBuf>) -> impl Read {
-    let folder = folder.into();
+pub fn folder(folder: PathBuf) -> impl Read + 'static {
     move |path: &str| find(&folder, path)
 }
 

@@ -38,7 +38,7 @@ pub fn verify(
     for bundle in tile::of_kind(size, Kind::Entries) {
         found.bundle(&mut reader, bundle, each)?;
     }
-    let told = told(&mut reader)?;
+    let told = [told(&mut reader, 0)?, told(&mut reader, 1)?];
     if found.fault.is_none() && root(&found.leaves) == reader.checkpoint.root {
         if let Some(error) = found.number_fault {
             return Err(error);
@@ -101,10 +101,10 @@ impl Found {
     }
 }
 
-/// The entries' hashes as the tiles of level 0 have them, up to the first that is not there.
-fn told<R: Read>(reader: &mut Reader<R>) -> Result<Vec<Hash>, LogError> {
+/// The hashes of a level as its tiles have them, up to the first that is not there.
+fn told<R: Read>(reader: &mut Reader<R>, level: u8) -> Result<Vec<Hash>, LogError> {
     let mut told = Vec::new();
-    for tile in tile::of_kind(reader.checkpoint.size, Kind::Hashes(0)) {
+    for tile in tile::of_kind(reader.checkpoint.size, Kind::Hashes(level)) {
         let bytes = reader.bytes(tile)?;
         let Some(hashes) = bytes.and_then(|bytes| tile::hashes(&bytes, tile.width)) else { break };
         told.extend(hashes);
@@ -113,7 +113,7 @@ fn told<R: Read>(reader: &mut Reader<R>) -> Result<Vec<Hash>, LogError> {
 }
 
 /// The entries are not those that were signed. The hashes in the tiles say which, when those are the signed ones still.
-fn blame(found: Found, told: &[Hash], checkpoint: &Checkpoint) -> LogError {
+fn blame(found: Found, [told, above]: &[Vec<Hash>; 2], checkpoint: &Checkpoint) -> LogError {
     let signed = root(told) == checkpoint.root && !told.is_empty();
     let differs = found.leaves.iter().zip(told).position(|(found, told)| found != told);
     match (differs, found.fault) {
@@ -136,7 +136,12 @@ fn blame(found: Found, told: &[Hash], checkpoint: &Checkpoint) -> LogError {
         ),
         (None, Some(fault)) => fault,
         (None, None) => {
-            // Entries and their hashes were rewritten alike; what is left of the old tree is its signed root.
+            // Entries and their hashes were rewritten alike; what is left of the old tree is above them.
+            let groups = found.leaves.chunks(256).zip(above);
+            if let Some(group) = groups.map(|(leaves, told)| root(leaves) == *told).position(|same| !same) {
+                let fault = "or one of the 255 after it was changed together with its hash: the tile above has another";
+                return LogError::entry_at(group.saturating_mul(256), fault);
+            }
             let last = usize::try_from(checkpoint.size).unwrap_or(0).saturating_sub(1);
             let fault =
                 "or one before it was changed together with its hash: the signed root is of another history";

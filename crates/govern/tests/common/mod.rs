@@ -33,6 +33,8 @@ pub const FLAG: &str = "answers";
 pub const START_MS: u64 = 1_790_000_000_000;
 pub const DAY: u64 = 86_400;
 
+pub mod logs;
+
 pub struct World {
     pub folder: tempfile::TempDir,
     pub clock: Arc<AtomicU64>,

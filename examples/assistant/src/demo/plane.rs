@@ -32,7 +32,7 @@ pub struct Plane {
 }
 
 impl Plane {
-    /// Writes down what the control plane may know (trust note, pulse key) and starts it.
+    /// Writes down what the control plane may know (trust note, pulse key, log key) and starts it.
     ///
     /// # Errors
     /// The folder cannot be written, or the process does not start or answer.
@@ -46,6 +46,7 @@ impl Plane {
         std::fs::write(folder.join("trust"), &keys.trust).context("cannot write the trust note")?;
         std::fs::write(folder.join("pulse.key"), keys.pulse.to_text())
             .context("cannot write the pulse key")?;
+        std::fs::write(folder.join("log.key"), keys.log.to_text()).context("cannot write the log key")?;
         let mut plane = Self { folder: folder.to_owned(), listen, http, child: None };
         plane.restart().await?;
         Ok(plane)
