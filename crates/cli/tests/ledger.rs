@@ -23,6 +23,7 @@ flags:
     expectedImpact: None.
     worstCase: None.
     rollbackPlan: Halt.
+    onExpiry: safe
     variants: { today: answer@12, concise: answer@15 }
     defaultVariant: today
     rollout:
@@ -310,6 +311,12 @@ async fn the_past_is_made_again() {
     plane.order(&address, "halt");
     let halted = reqwest::get(format!("{address}/v1/environments/production/pulse")).await.unwrap();
     std::fs::write(plane.path("halted.note"), halted.bytes().await.unwrap()).unwrap();
+    // A decision of the control plane: the ceiling is taken away, and the rollout is closed.
+    std::fs::write(plane.path("next.yaml"), DEFINITION.replace("ceiling: half", "ceiling: null")).unwrap();
+    let seal =
+        ["seal", "next.yaml", "--audience", "acme.example/a", "--key", "release.key", "-o", "next.sealed"];
+    plane.done(&[&seal[..], &["--after", "flags.sealed"]].concat());
+    plane.done(&["publish", "next.sealed", "--definition", "next.yaml", "--to", &address]);
     stop(running);
 
     let issued =
@@ -358,8 +365,17 @@ async fn the_past_is_made_again() {
         humantime::format_rfc3339_seconds(std::time::UNIX_EPOCH + Duration::from_secs(issued)).to_string();
     assert_eq!(replay(&with, &moment, &["--expect", &decision]).0, 0);
 
-    // The ledger's own decisions: none was made yet, and what is none is said to be none.
-    let (code, none) = plane.told(&["replay", "--database", "govern.sqlite", "--all"]);
-    assert_eq!((code, none), (0, json!({"same": true, "replayed": 0, "different": []})));
+    // The ledger's own decisions: this one, and what is none is said to be none.
+    let (code, all) = plane.told(&["replay", "--database", "govern.sqlite", "--all"]);
+    let history = text(&plane.done(&["ledger", "show", "govern.sqlite"]).stdout);
+    assert_eq!((code, all), (0, json!({"same": true, "replayed": 1, "different": []})), "{history}");
+    let shown = text(&plane.done(&["ledger", "show", "govern.sqlite", "--kind", "decision"]).stdout);
+    assert!(
+        shown.contains("`answers` open at stage 0 -> closed: the newest snapshot approves no stage"),
+        "{shown}"
+    );
+    let number = shown.split(' ').next().and_then(|word| word.strip_prefix('#')).unwrap();
+    let one = text(&plane.done(&["replay", "--database", "govern.sqlite", "--ledger", number]).stdout);
+    assert!(one.contains("the same, bit for bit"), "{one}");
     assert_eq!(plane.run(&["replay", "--database", "govern.sqlite", "--ledger", "3"]).status.code(), Some(2));
 }

@@ -435,3 +435,42 @@ async fn entries_are_proven() {
     assert_eq!(error.entry(), Some(100), "{error}");
     log::prove(log::folder(world.log_folder()), &keys, 101).unwrap();
 }
+
+/// Figures for `docs/ledger.md`: what orders and ticks cost with the log, and how long entries are.
+#[tokio::test]
+#[ignore = "prints figures, asserts nothing new"]
+async fn figures() {
+    let world = World::new();
+    let govern = world.start().await;
+    let release = world.release(1, &common::definition("everyone", "answer@15"));
+    world.publish(&govern, &release).await;
+    world.order(&govern, FLAG, "start").await;
+    let mut times = Vec::new();
+    for turn in 0..100 {
+        let begun = std::time::Instant::now();
+        let ask = if turn % 2 == 0 { "halt" } else { "resume" };
+        assert_eq!(world.order(&govern, FLAG, ask).await.0, 200);
+        times.push(begun.elapsed().as_secs_f64() * 1e3);
+    }
+    times.sort_by(f64::total_cmp);
+    println!("an order with its pulse, over HTTP: median {:.1} ms", times[50]);
+    let begun = std::time::Instant::now();
+    for _ in 0..100 {
+        govern.tick().await.unwrap();
+    }
+    println!("a tick without news: {:.1} ms", begun.elapsed().as_secs_f64() * 10.0);
+    let mut traffic = common::Traffic::new("edge-1", 1_000, 5_000);
+    for round in 0..6 {
+        traffic.round(&world, &govern, &release, round * 1_000..(round + 1) * 1_000).await;
+    }
+    govern.shutdown().await;
+    let mut sizes: std::collections::BTreeMap<String, Vec<usize>> = std::collections::BTreeMap::new();
+    log::verify(log::folder(world.log_folder()), &[world.log.verifying_key()], &mut |_, entry| {
+        let record: Value = serde_json::from_slice(entry).unwrap();
+        sizes.entry(record["kind"].as_str().unwrap().to_owned()).or_default().push(entry.len());
+    })
+    .unwrap();
+    for (kind, sizes) in sizes {
+        println!("{kind}: {} entries of {} bytes", sizes.len(), sizes.iter().sum::<usize>() / sizes.len());
+    }
+}

@@ -13,6 +13,8 @@ mod checkpoint;
 mod conformance;
 mod disk;
 mod leaf;
+#[cfg(test)]
+mod measure;
 pub mod merkle;
 mod proof;
 mod read;
