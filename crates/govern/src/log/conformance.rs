@@ -179,7 +179,8 @@ proptest! {
         prop_assert_eq!(root(&hashes), mth(&entries));
         let mut all: Vec<Tile> = full.iter().chain(&tail.partials()).map(|(tile, _)| *tile).collect();
         let mut wanted: Vec<Tile> = super::tiles(entries.len() as u64).collect();
-        (all.sort(), wanted.sort());
+        all.sort();
+        wanted.sort();
         prop_assert_eq!(all, wanted);
         for (tile, bytes) in full.iter().chain(&tail.partials()) {
             let from = tile.index as usize * 256;
