@@ -119,8 +119,11 @@ pub(crate) fn pinned(text: &str) -> Result<VerifierKey> {
     })
 }
 
+/// Gives a log's files by their paths.
+pub(crate) type Files = Box<dyn FnMut(&str) -> std::io::Result<Option<Vec<u8>>>>;
+
 /// A log's files in a folder or at an address, read as they are asked for.
-pub(crate) fn reader(place: &Place) -> Result<Box<dyn FnMut(&str) -> std::io::Result<Option<Vec<u8>>>>> {
+pub(crate) fn reader(place: &Place) -> Result<Files> {
     let address = match place {
         Place::Folder(folder) => return Ok(Box::new(log::folder(folder.clone()))),
         Place::Database(file) => bail!(
