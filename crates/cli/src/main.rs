@@ -10,7 +10,9 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use commands::{compile, evaluate, govern, host, keys, open, operate, publish, seal, trust, up};
+use commands::{
+    compile, evaluate, govern, host, keys, ledger, open, operate, publish, replay, seal, trust, up,
+};
 
 /// Staged rollouts that validate generative-AI behaviour before broad exposure.
 ///
@@ -57,6 +59,9 @@ enum Command {
     ///
     /// What evidence has latched is not lifted by anyone: it needs a new attempt.
     Resume(operate::Arguments),
+    #[command(subcommand)]
+    Ledger(ledger::Command),
+    Replay(replay::Arguments),
     Up(up::Arguments),
 }
 
@@ -74,6 +79,8 @@ fn main() -> ExitCode {
         Command::Start(arguments) => operate::run("start", &arguments),
         Command::Halt(arguments) => operate::run("halt", &arguments),
         Command::Resume(arguments) => operate::run("resume", &arguments),
+        Command::Ledger(command) => ledger::run(&command),
+        Command::Replay(arguments) => replay::run(&arguments),
         Command::Up(arguments) => up::run(&arguments),
     };
     result.unwrap_or_else(|error| {

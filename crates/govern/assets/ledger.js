@@ -5,12 +5,12 @@ import { h } from "./dom.js";
 import { clock, duration, number, rich } from "./words.js";
 
 export function ledger(status, now) {
-  const rows = status.ledger.tail.map(({ entry, record, hash }) =>
+  const rows = status.ledger.tail.map(({ entry, record, hash, words }) =>
     h("li", { "data-key": `e${entry}` },
       h("span.entry", {}, `#${entry}`),
       h("time", {}, clock(record.at, now)),
       h("span.kind." + record.kind, {}, record.kind.replace("-", " ")),
-      h("span.text", {}, record.flag && h("strong", {}, record.flag, " "), rich(tells(record, status)), record.actor !== "governor" && h("span.small", {}, ` by ${record.actor}`)),
+      h("span.text", {}, record.flag && h("strong", {}, record.flag, " "), rich(words?.reason ?? tells(record, status)), record.actor !== "governor" && h("span.small", {}, ` by ${words?.actor ?? record.actor}`)),
       h("code", { title: hash }, hash.slice(0, 8))));
   return h("section.ledger", { "data-key": "ledger" },
     h("h2", {}, "Ledger ", h("span.tally", {}, `${number(status.ledger.entries)} entries, none can be changed unnoticed`)),
@@ -29,6 +29,9 @@ function tells({ kind, flag, data }, status) {
     case "snapshot-refused": return `refused: ${data.code}`;
     case "attempt-begun": return `attempt ${data.attempt}: ${data.candidate} instead of ${data.baseline}`;
     case "definition-posted": return `for snapshot ${data.snapshot.slice(0, 8)}`;
+    case "ceiling-raised": return `approved up to ${name(flag, data.to)}`;
+    case "trust": return `trust statement ${data.version}`;
+    case "log-key": return `the log is signed by ${data.key.split("+")[0]}`;
     case "outage": return `no live pulse for ${duration(data.seconds)}; bake times moved on`;
     default: return data.reason ?? "";
   }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use flagstone_seal::Signer;
 
 use crate::clock::{Clock, system_clock};
+use crate::log::Probe;
 use crate::{GovernError, limits};
 
 /// Everything a governor is started with. [`GovernConfig::new`] sets what has a sensible default.
@@ -20,8 +21,14 @@ pub struct GovernConfig {
     pub audience: String,
     /// The trust note that hosts pin, as signed by the root keys.
     pub trust: Vec<u8>,
-    /// The pulse key: the only key the governor holds. It must have the role `pulse:<environment>`.
+    /// The pulse key. It must have the role `pulse:<environment>`.
     pub signer: Arc<dyn Signer + Send + Sync>,
+    /// The log key, which signs the ledger's checkpoints and nothing else. Its name is the log's name.
+    pub log_signer: Arc<dyn Signer + Send + Sync>,
+    /// The folder of the ledger's log; by default beside the database, with the ending `.ledger`.
+    pub log: PathBuf,
+    /// Called before every step of writing the log; for drills.
+    pub log_probe: Option<Probe>,
     /// Where to listen; port 0 picks one.
     pub listen: SocketAddr,
     /// How often evidence is judged.
@@ -49,13 +56,18 @@ impl GovernConfig {
         audience: impl Into<String>,
         trust: impl Into<Vec<u8>>,
         signer: Box<dyn Signer + Send + Sync>,
+        log_signer: Box<dyn Signer + Send + Sync>,
     ) -> Self {
+        let database = database.into();
         Self {
-            database: database.into(),
+            log: database.with_extension("ledger"),
+            database,
             environment: environment.into(),
             audience: audience.into(),
             trust: trust.into(),
             signer: Arc::from(signer),
+            log_signer: Arc::from(log_signer),
+            log_probe: None,
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
             tick: Duration::from_secs(60),
             pulse_lifetime: Duration::from_secs(300),
@@ -85,6 +97,10 @@ impl GovernConfig {
                     longest.as_secs()
                 ),
             );
+        }
+        if self.signer.verifier_key().public() == self.log_signer.verifier_key().public() {
+            let fault = "is the pulse key\nhint: a key has one power; make another with `flagstone keys new`";
+            return wrong("log_signer", fault.to_owned());
         }
         let open = self.reporter_token.is_none() || self.operator_token.is_none();
         if open && !self.listen.ip().is_loopback() {

@@ -68,32 +68,76 @@ pub(crate) async fn record(
     Ok(())
 }
 
+/// A decision of the past, made again from its inputs.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Replayed {
+    /// The ledger entry.
+    pub entry: u64,
+    /// The flag it was about.
+    pub flag: String,
+    /// When it was made, unix milliseconds.
+    pub at: u64,
+    /// What the judge said then.
+    pub recorded: Value,
+    /// What it says now, given the same.
+    pub again: Value,
+}
+
+impl Replayed {
+    /// Whether it is the same to the last bit.
+    #[must_use]
+    pub fn same(&self) -> bool {
+        self.recorded == self.again
+    }
+}
+
 /// Replays every decision of the ledger from its inputs and compares. Returns how many there are.
 ///
 /// # Errors
 /// [`GovernError::Ledger`] names the first entry whose inputs are missing or changed, or whose judgement differs.
 pub(crate) async fn replay_all(connection: &mut SqliteConnection) -> Result<u64, GovernError> {
-    let (mut after, mut replayed) = (0_i64, 0_u64);
+    let (mut after, mut replayed) = (0, 0_u64);
     loop {
-        let rows = sqlx::query(
-            "SELECT entry, record FROM ledger WHERE kind = 'decision' AND entry > ? ORDER BY entry LIMIT 100",
-        )
-        .bind(after)
-        .fetch_all(&mut *connection)
-        .await?;
-        if rows.is_empty() {
-            return Ok(replayed);
+        let page = replay(connection, after, 100).await?;
+        let Some(last) = page.last() else { return Ok(replayed) };
+        after = last.entry;
+        if let Some(other) = page.iter().find(|one| !one.same()) {
+            let fault = "is a decision that the judge does not come to again";
+            return Err(LedgerFault { entry: other.entry, fault }.into());
         }
-        for row in rows {
-            after = row.try_get("entry")?;
-            let record: Value = serde_json::from_str(&row.try_get::<String, _>("record")?)?;
-            replay(connection, from_sql(after), &record).await?;
-            replayed = replayed.saturating_add(1);
-        }
+        replayed = replayed.saturating_add(u64::try_from(page.len()).unwrap_or(0));
     }
 }
 
-async fn replay(connection: &mut SqliteConnection, entry: u64, record: &Value) -> Result<(), GovernError> {
+/// Replays the next decisions after an entry, at most `limit`.
+///
+/// # Errors
+/// [`GovernError::Ledger`] names the first entry whose inputs are missing or changed.
+pub(crate) async fn replay(
+    connection: &mut SqliteConnection,
+    after: u64,
+    limit: u32,
+) -> Result<Vec<Replayed>, GovernError> {
+    let rows = sqlx::query(
+        "SELECT entry, record FROM ledger WHERE kind = 'decision' AND entry > ? ORDER BY entry LIMIT ?",
+    )
+    .bind(to_sql(after)?)
+    .bind(limit)
+    .fetch_all(&mut *connection)
+    .await?;
+    let mut replayed = Vec::with_capacity(rows.len());
+    for row in rows {
+        let record: Value = serde_json::from_str(&row.try_get::<String, _>("record")?)?;
+        replayed.push(replay_one(connection, from_sql(row.try_get("entry")?), &record).await?);
+    }
+    Ok(replayed)
+}
+
+async fn replay_one(
+    connection: &mut SqliteConnection,
+    entry: u64,
+    record: &Value,
+) -> Result<Replayed, GovernError> {
     let fault = |fault| GovernError::from(LedgerFault { entry, fault });
     let said = record.get("data");
     let digest = said.and_then(|data| data.get("inputs")).and_then(Value::as_str).unwrap_or_default();
@@ -107,11 +151,13 @@ async fn replay(connection: &mut SqliteConnection, entry: u64, record: &Value) -
         return Err(fault("is a decision whose inputs were changed"));
     }
     let inputs: Inputs = serde_json::from_str(&text)?;
-    let again = serde_json::to_value(inputs.judge())?;
-    if said.and_then(|data| data.get("judgement")) != Some(&again) {
-        return Err(fault("is a decision that the judge does not come to again"));
-    }
-    Ok(())
+    Ok(Replayed {
+        entry,
+        flag: record.get("flag").and_then(Value::as_str).unwrap_or_default().to_owned(),
+        at: record.get("at").and_then(Value::as_u64).unwrap_or_default(),
+        recorded: said.and_then(|data| data.get("judgement")).cloned().unwrap_or_default(),
+        again: serde_json::to_value(inputs.judge())?,
+    })
 }
 
 /// Keeps a threshold that was crossed for the rest of the attempt.

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use flagstone_seal::{SealError, SignError};
 
 use crate::ledger::LedgerFault;
+use crate::log::LogError;
 
 /// Why the governor cannot start, or cannot go on with what it was doing.
 #[derive(Debug, thiserror::Error)]
@@ -63,6 +64,9 @@ pub enum GovernError {
     /// The ledger was changed from outside.
     #[error(transparent)]
     Ledger(#[from] LedgerFault),
+    /// The log beside the database is damaged, ahead of it or in contradiction to it, or cannot be written.
+    #[error(transparent)]
+    Log(#[from] LogError),
     /// A stored value is not what this program writes.
     #[error("the database holds a {0} that this program did not write")]
     Stored(&'static str),

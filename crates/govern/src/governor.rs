@@ -1,19 +1,27 @@
 //! The governor itself: the store, the trust root, the plans in force and what has been published.
 
-use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError};
 
 use flagstone_seal::TrustRoot;
 use tokio::sync::{Mutex, watch};
 
+use crate::log::{self, Log};
 use crate::pulse::Published;
 use crate::snapshots::{Current, Waiting};
 use crate::store::Store;
-use crate::{GovernConfig, GovernError, ledger, pulse, snapshots};
+use crate::{GovernConfig, GovernError, ledger, ledger_notes, pulse, snapshots};
+
+/// Entries added to the log under one checkpoint at most.
+const CHUNK: u32 = 4_096;
 
 /// Everything the HTTP routes and the tick share.
 pub(crate) struct Governor {
     pub(crate) config: GovernConfig,
     pub(crate) store: Store,
+    log: Arc<std::sync::Mutex<Log>>,
+    /// How many entries the log has; nothing that a later one speaks of is served.
+    pub(crate) logged: AtomicU64,
     pub(crate) trust: TrustRoot,
     /// SHA-256 of the trust note, in hexadecimal.
     pub(crate) trust_etag: String,
@@ -29,6 +37,8 @@ pub(crate) struct Governor {
 pub(crate) struct Steering {
     pub(crate) current: Option<Current>,
     pub(crate) waiting: Vec<Waiting>,
+    /// A pulse that is stored and not published yet, since its entry is not in the log yet.
+    pub(crate) unpublished: Option<Published>,
     /// The status last sent, without the time, to send only changes.
     pub(crate) shown: String,
 }
@@ -44,19 +54,55 @@ impl Governor {
         let store = Store::open(&config.database, &config.audience, &config.environment).await?;
         let mut write = store.write().await?;
         let head = ledger::verify(&mut write, None).await?;
+        // Before the news of this start: what has signed so far may be an older key.
+        let mut keys = ledger_notes::log_keys(&mut write).await?;
+        let key = config.log_signer.verifier_key();
+        ledger_notes::log_key(&mut write, (&config.audience, &config.environment), &key, now_ms).await?;
+        keys.push(key);
+        ledger_notes::trust(&mut write, &trust, &config.trust, now_ms).await?;
         let (current, waiting) = snapshots::adopt(&mut write, &config, &trust, now_ms).await?;
-        let published = pulse::last(&mut write).await?.map(Arc::new);
+        let published = pulse::last(&mut write).await?;
         write.commit().await?;
         tracing::info!(entries = head.entries, environment = %config.environment, "ledger verified");
-        Ok(Self {
+        let (folder, probe) = (config.log.clone(), config.log_probe.clone());
+        let mut read = store.read().await?;
+        let log =
+            log::open(&mut read, log::Disk { folder, probe }, Arc::clone(&config.log_signer), keys).await?;
+        drop(read);
+        let governor = Self {
+            logged: AtomicU64::new(log.size()),
+            log: Arc::new(std::sync::Mutex::new(log)),
             trust_etag: flagstone_events::to_hex(&crate::canonical::sha256(&[&config.trust])),
             config,
             store,
             trust,
-            steering: Mutex::new(Steering { current, waiting, shown: String::new() }),
-            published: watch::Sender::new(published),
+            steering: Mutex::new(Steering { current, waiting, unpublished: None, shown: String::new() }),
+            published: watch::Sender::new(None),
             status: watch::Sender::new(Arc::from("{}")),
-        })
+        };
+        governor.catch_up().await?;
+        governor.published.send_replace(published.map(Arc::new));
+        Ok(governor)
+    }
+
+    /// Brings the log up to the database: entries, tiles and a signed checkpoint, all synced. To be called by whoever
+    /// holds the steering, after a commit and before anything that follows from it is served.
+    pub(crate) async fn catch_up(&self) -> Result<(), GovernError> {
+        let mut read = self.store.read().await?;
+        loop {
+            let size = self.logged.load(Ordering::SeqCst);
+            let entries = ledger::leaves(&mut read, size, CHUNK).await?;
+            if entries.is_empty() {
+                return Ok(());
+            }
+            let log = Arc::clone(&self.log);
+            // A call that panicked has left the log as it was, so its lock is good still.
+            let append = move || {
+                let mut log = log.lock().unwrap_or_else(PoisonError::into_inner);
+                log.append(&entries).map(|()| log.size())
+            };
+            self.logged.store(log::blocking(append).await?, Ordering::SeqCst);
+        }
     }
 
     /// The time, unix milliseconds.

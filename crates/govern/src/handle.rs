@@ -6,8 +6,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::Value;
-use sqlx::ConnectOptions;
-use sqlx::sqlite::SqliteConnectOptions;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -15,9 +13,10 @@ use tokio::time::MissedTickBehavior;
 
 use crate::governor::Governor;
 use crate::http::{Shared, router};
-use crate::ledger::{self, LedgerHead};
+use crate::ledger::LedgerHead;
+use crate::ledger_file::{self, LedgerFile};
 use crate::live::Listeners;
-use crate::{GovernConfig, GovernError, decision, status};
+use crate::{GovernConfig, GovernError, status};
 
 /// How long open connections may take to end at a shutdown.
 const DRAIN: Duration = Duration::from_secs(3);
@@ -38,6 +37,10 @@ pub struct Audit {
     pub head: LedgerHead,
     /// Decisions replayed from their inputs, each to the same judgement to the last bit.
     pub decisions: u64,
+    /// Orders whose words are kept and are those that the record commits to.
+    pub words: u64,
+    /// Orders whose words were erased.
+    pub erased: u64,
 }
 
 impl Govern {
@@ -93,9 +96,7 @@ impl Govern {
     /// As [`Govern::audit_file`].
     pub async fn audit(&self, remembered: Option<LedgerHead>) -> Result<Audit, GovernError> {
         let mut read = self.governor.store.read().await?;
-        let head = ledger::verify(&mut read, remembered).await?;
-        let decisions = decision::replay_all(&mut read).await?;
-        Ok(Audit { head, decisions })
+        ledger_file::audit(&mut read, remembered).await
     }
 
     /// Audits a store from outside, running or not, without changing it.
@@ -103,11 +104,7 @@ impl Govern {
     /// # Errors
     /// [`GovernError::Ledger`] names the first bad entry.
     pub async fn audit_file(database: &Path, remembered: Option<LedgerHead>) -> Result<Audit, GovernError> {
-        let options = SqliteConnectOptions::new().filename(database).read_only(true);
-        let mut read = options.connect().await?;
-        let head = ledger::verify(&mut read, remembered).await?;
-        let decisions = decision::replay_all(&mut read).await?;
-        Ok(Audit { head, decisions })
+        LedgerFile::open(database).await?.audit(remembered).await
     }
 
     /// Stops listening, lets requests under way end, closes the store.

@@ -1,6 +1,7 @@
 //! The HTTP API: routes, limits, who may do what. Described route by route in docs/govern.md.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, Path, Query, State};
@@ -16,7 +17,7 @@ use crate::canonical::sha256;
 use crate::error::Refusal;
 use crate::governor::Governor;
 use crate::operator::{Ask, Order};
-use crate::{dashboard, ingest, ledger, limits, live, pulse_live, snapshots, status};
+use crate::{dashboard, ingest, ledger, limits, live, log, pulse_live, snapshots, status};
 
 /// What every route gets.
 #[derive(Clone)]
@@ -51,6 +52,7 @@ pub(crate) fn router(shared: Shared) -> Router {
         .route("/events/live", get(live_events))
         .route("/status", get(get_status))
         .route("/ledger", get(get_ledger))
+        .route("/log/{*path}", get(log_file))
         .route("/flags/{key}/halt", post(halt))
         .route("/flags/{key}/resume", post(resume))
         .route("/flags/{key}/start", post(start))
@@ -148,7 +150,8 @@ async fn snapshot(
     check_environment(&shared, &environment)?;
     let wanted = digest_of(&digest)?;
     let mut read = shared.governor.store.read().await?;
-    let file = snapshots::sealed(&mut read, &wanted).await?;
+    let logged = shared.governor.logged.load(Ordering::SeqCst);
+    let file = snapshots::published(&mut read, &wanted, logged).await?;
     let file =
         file.ok_or_else(|| Refusal::new(404, "unknown-snapshot", "no snapshot of this digest is here"))?;
     Ok(tagged(&headers, &digest, "application/octet-stream", "public, max-age=31536000, immutable", file))
@@ -231,6 +234,32 @@ async fn get_ledger(
     let head = ledger::head(&mut read).await?;
     let head = json!({"entries": head.entries, "hash": to_hex(&head.hash)});
     Ok(Json(json!({"head": head, "entries": entries})).into_response())
+}
+
+/// One of the log's files, as C2SP tlog-tiles asks: tiles never change, the checkpoint does.
+async fn log_file(
+    State(shared): State<Shared>,
+    Path((environment, path)): Path<(String, String)>,
+    headers: HeaderMap,
+) -> Answer {
+    check_environment(&shared, &environment)?;
+    let (folder, asked) = (shared.governor.config.log.clone(), path.clone());
+    let found = tokio::task::spawn_blocking(move || log::find(&folder, &asked)).await;
+    let found = found.map_err(std::io::Error::from).and_then(|found| found).map_err(|error| {
+        tracing::error!(%error, path, "the log cannot be read");
+        Refusal::new(500, "internal", "the log cannot be read")
+    })?;
+    let Some(bytes) = found else {
+        let message =
+            format!("the log has no `{path}`\nhint: `checkpoint`, `tile/0/000`, `tile/entries/000.p/5` …");
+        return Err(Refusal::new(404, "no-log-file", message));
+    };
+    let etag = to_hex(&sha256(&[&bytes]));
+    Ok(if path == "checkpoint" {
+        tagged(&headers, &etag, "text/plain; charset=utf-8", "no-cache", bytes)
+    } else {
+        tagged(&headers, &etag, "application/octet-stream", "public, max-age=31536000, immutable", bytes)
+    })
 }
 
 async fn order(shared: Shared, path: (String, String), headers: HeaderMap, body: Bytes, ask: Ask) -> Answer {

@@ -10,6 +10,7 @@ use sqlx::{Row, SqliteConnection, sqlite::SqliteRow};
 
 use crate::GovernError;
 use crate::canonical::{canonical, sha256};
+use crate::ledger_words::Words;
 use crate::store::{from_sql, to_sql};
 use flagstone_events::to_hex;
 
@@ -20,7 +21,7 @@ pub(crate) struct Entry {
     pub(crate) kind: &'static str,
     /// The flag it concerns.
     pub(crate) flag: Option<String>,
-    /// Who did it: `governor`, or what the operator said.
+    /// Who did it: `governor`, names of keys, or `person`, whose words are kept apart.
     pub(crate) actor: String,
     /// The particulars.
     pub(crate) data: Value,
@@ -35,6 +36,10 @@ pub struct LedgerEntry {
     pub record: Value,
     /// Its hash, 64 hexadecimal digits.
     pub hash: String,
+    /// What a person said, for an entry that is a person's order. Kept beside the record, which holds only a commitment
+    /// to it; none when it was erased.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub words: Option<Words>,
 }
 
 /// The newest entry: all that has to be remembered elsewhere to notice a rewritten or shortened ledger.
@@ -102,7 +107,7 @@ pub(crate) async fn page(
     after: u64,
     limit: u32,
 ) -> Result<Vec<LedgerEntry>, GovernError> {
-    let rows = sqlx::query("SELECT entry, record, hash FROM ledger WHERE entry > ? ORDER BY entry LIMIT ?")
+    let rows = sqlx::query("SELECT entry, record, hash, words FROM ledger LEFT JOIN ledger_words USING (entry) WHERE entry > ? ORDER BY entry LIMIT ?")
         .bind(i64::try_from(after).unwrap_or(i64::MAX))
         .bind(limit)
         .fetch_all(connection)
@@ -115,7 +120,7 @@ pub(crate) async fn tail(
     connection: &mut SqliteConnection,
     limit: u32,
 ) -> Result<Vec<LedgerEntry>, GovernError> {
-    let rows = sqlx::query("SELECT entry, record, hash FROM ledger ORDER BY entry DESC LIMIT ?")
+    let rows = sqlx::query("SELECT entry, record, hash, words FROM ledger LEFT JOIN ledger_words USING (entry) ORDER BY entry DESC LIMIT ?")
         .bind(limit)
         .fetch_all(connection)
         .await?;
@@ -129,7 +134,27 @@ fn shown(row: &SqliteRow) -> Result<LedgerEntry, GovernError> {
         entry: from_sql(row.try_get("entry")?),
         record: serde_json::from_str(&record).unwrap_or(Value::Null),
         hash: to_hex(&hash),
+        words: row.try_get::<Option<String>, _>("words")?.and_then(|words| serde_json::from_str(&words).ok()),
     })
+}
+
+/// What the log holds of the entries after number `after`, oldest first, at most `limit`.
+pub(crate) async fn leaves(
+    connection: &mut SqliteConnection,
+    after: u64,
+    limit: u32,
+) -> Result<Vec<Vec<u8>>, GovernError> {
+    let rows = sqlx::query("SELECT entry, record FROM ledger WHERE entry > ? ORDER BY entry LIMIT ?")
+        .bind(to_sql(after)?)
+        .bind(limit)
+        .fetch_all(connection)
+        .await?;
+    let mut leaves = Vec::with_capacity(rows.len());
+    for row in rows {
+        let record: String = row.try_get("record")?;
+        leaves.push(crate::log::leaf(from_sql(row.try_get("entry")?), &record).into_owned());
+    }
+    Ok(leaves)
 }
 
 /// Recomputes the whole chain, and compares it with a head remembered elsewhere when there is one.

@@ -1,15 +1,18 @@
 //! The control plane: store, ledger, stages, pulse, HTTP API, dashboard.
 //!
 //! A governor takes in release-signed snapshots and reporters' events, counts evidence, asks the judge at every tick,
-//! and says in a short-lived signed **pulse** how far each rollout is open and what is halted. It holds one key, the
+//! and says in a short-lived signed **pulse** how far each rollout is open and what is halted. It holds the
 //! pulse key, and can only ever narrow what release keys have signed: a stage above the signed ceiling is not opened
 //! here and not believed by hosts.
 //!
 //! ```no_run
-//! # async fn run(trust: Vec<u8>, key: flagstone_seal::SecretKey) -> Result<(), flagstone_govern::GovernError> {
+//! # use flagstone_seal::SecretKey;
+//! # async fn run(trust: Vec<u8>, pulse: SecretKey, log: SecretKey) -> Result<(), flagstone_govern::GovernError> {
 //! use flagstone_govern::{Govern, GovernConfig};
 //!
-//! let config = GovernConfig::new("govern.sqlite", "production", "acme.example/assistant", trust, Box::new(key));
+//! let (environment, audience) = ("production", "acme.example/assistant");
+//! let config =
+//!     GovernConfig::new("govern.sqlite", environment, audience, trust, Box::new(pulse), Box::new(log));
 //! let govern = Govern::start(config).await?;
 //! println!("dashboard: {}", govern.dashboard());
 //! govern.shutdown().await;
@@ -22,7 +25,7 @@
 //! budget. A unit's **enrolment** is its first exposure that is evidence. A **reading** is an outcome as a metric
 //! understands it.
 //!
-//! Rules: what was acknowledged is on the disk; the ledger is written before anything is published; evidence does not
+//! Rules: what was acknowledged is on the disk; what is published is in the signed [`log`] first; evidence does not
 //! depend on the order of arrival; time comes from the clock in the settings. HTTP, states and formats:
 //! `docs/govern.md`. Caps: [`limits`].
 
@@ -42,8 +45,12 @@ mod handle;
 mod http;
 mod ingest;
 mod ledger;
+mod ledger_file;
+mod ledger_notes;
+mod ledger_words;
 pub mod limits;
 mod live;
+pub mod log;
 mod metric;
 mod operator;
 mod plan;
@@ -64,10 +71,12 @@ mod words;
 pub use attempts::Phase;
 pub use clock::{Clock, system_clock};
 pub use config::GovernConfig;
-pub use decision::Inputs;
+pub use decision::{Inputs, Replayed};
 pub use error::GovernError;
 pub use evidence::UnitCounts;
 pub use handle::{Audit, Govern};
 pub use ingest::Accepted;
 pub use ledger::{LedgerEntry, LedgerFault, LedgerHead};
+pub use ledger_file::{LedgerFile, LedgerRecord};
+pub use ledger_words::Words;
 pub use operator::OperatorHalt;

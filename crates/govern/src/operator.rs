@@ -8,6 +8,7 @@ use crate::attempts::{self, Attempt, Phase, Standing};
 use crate::error::Refusal;
 use crate::governor::{Governor, Steering};
 use crate::ledger::{self, Entry};
+use crate::ledger_words::{self, Words};
 use crate::store::{from_sql, to_sql};
 use crate::{GovernError, limits};
 
@@ -103,7 +104,7 @@ async fn halt(
     .await?;
     let changed = done.rows_affected() > 0;
     if changed {
-        note(connection, "halted", flag, &order.by, &order.reason, now_ms).await?;
+        note(connection, "halted", flag, order, now_ms).await?;
     }
     Ok(changed)
 }
@@ -126,7 +127,7 @@ async fn resume(
         sqlx::query("DELETE FROM operator_halts WHERE flag = ?").bind(flag).execute(&mut *connection).await?;
     let changed = done.rows_affected() > 0;
     if changed {
-        note(connection, "resumed", flag, &order.by, &order.reason, now_ms).await?;
+        note(connection, "resumed", flag, order, now_ms).await?;
         if let Some(attempt) = attempt.filter(|attempt| attempt.standing.stage.is_some()) {
             // The time it was halted does not count as time the stage was watched.
             let standing = Standing { since_ms: now_ms, ..attempt.standing.clone() };
@@ -159,6 +160,7 @@ async fn start(
     };
     match attempt.standing.phase {
         Phase::Closed => {
+            note(connection, "started", flag, order, now_ms).await?;
             open_first(connection, &mut attempt, &order.by, &order.reason, now_ms).await?;
             Ok(true)
         }
@@ -167,8 +169,8 @@ async fn start(
     }
 }
 
-/// Opens the first stage.
-pub(crate) async fn open_first(
+/// Opens the first stage; the caller writes it into the ledger.
+async fn open_first(
     connection: &mut SqliteConnection,
     attempt: &mut Attempt,
     by: &str,
@@ -182,23 +184,34 @@ pub(crate) async fn open_first(
         rule: None,
         reasons: vec![format!("started by {by}: {reason}")],
     };
-    note(connection, "started", &attempt.flag, by, reason, now_ms).await?;
     attempts::set_standing(connection, attempt, &standing, now_ms).await?;
     attempt.standing = standing;
     Ok(())
 }
 
+/// Writes an order down; who gave it and why is kept beside the ledger.
 async fn note(
     connection: &mut SqliteConnection,
     kind: &'static str,
     flag: &str,
-    by: &str,
-    reason: &str,
+    order: &Order,
     now_ms: u64,
 ) -> Result<(), GovernError> {
-    let entry =
-        Entry { kind, flag: Some(flag.to_owned()), actor: by.to_owned(), data: json!({"reason": reason}) };
-    ledger::append(connection, now_ms, entry).await.map(drop)
+    let words = Words { actor: order.by.clone(), reason: order.reason.clone() };
+    ledger_words::append(connection, now_ms, (kind, flag), &words).await.map(drop)
+}
+
+/// Opens the first stage because the settings say so.
+pub(crate) async fn auto_start(
+    connection: &mut SqliteConnection,
+    attempt: &mut Attempt,
+    now_ms: u64,
+) -> Result<(), GovernError> {
+    let (actor, reason) = ("governor", "auto_start is set");
+    let flag = Some(attempt.flag.clone());
+    let entry = Entry { kind: "started", flag, actor: actor.to_owned(), data: json!({"reason": reason}) };
+    ledger::append(connection, now_ms, entry).await?;
+    open_first(connection, attempt, actor, reason, now_ms).await
 }
 
 /// The halt by a person that is in force for a flag.

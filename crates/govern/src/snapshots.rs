@@ -98,7 +98,12 @@ pub(crate) async fn post(
     .await?;
     let data = json!({"snapshot": mark_json(&opened.mark), "signers": opened.signers, "parent": to_hex(&statement.parent)});
     let entry = Entry { kind: "snapshot-posted", flag: None, actor: opened.signers.join(", "), data };
-    ledger::append(connection, now_ms, entry).await?;
+    let head = ledger::append(connection, now_ms, entry).await?;
+    sqlx::query("UPDATE snapshots SET entry = ? WHERE digest = ?")
+        .bind(number(head.entries)?)
+        .bind(opened.mark.digest.as_slice())
+        .execute(connection)
+        .await?;
     Ok(Posted { mark: opened.mark, known: false })
 }
 
@@ -181,6 +186,19 @@ pub(crate) async fn sealed(
 ) -> Result<Option<Vec<u8>>, GovernError> {
     Ok(sqlx::query_scalar("SELECT sealed FROM snapshots WHERE digest = ?")
         .bind(digest.as_slice())
+        .fetch_optional(connection)
+        .await?)
+}
+
+/// The sealed file of a digest, once the log has the entry that it was written down in.
+pub(crate) async fn published(
+    connection: &mut SqliteConnection,
+    digest: &[u8; 32],
+    logged: u64,
+) -> Result<Option<Vec<u8>>, GovernError> {
+    Ok(sqlx::query_scalar("SELECT sealed FROM snapshots WHERE digest = ? AND entry <= ?")
+        .bind(digest.as_slice())
+        .bind(to_sql(logged)?)
         .fetch_optional(connection)
         .await?)
 }
@@ -300,7 +318,55 @@ async fn bind_attempts(
             .map(|plan| json!({"flag": plan.flag, "attempt": plan.rules.attempt, "ceiling": plan.ceiling}))
             .collect();
         let data = json!({"snapshot": mark_json(&current.mark), "plans": ceilings});
+        let before = approved(connection).await?;
         let entry = Entry { kind: "snapshot-adopted", flag: None, actor: "governor".to_owned(), data };
+        ledger::append(connection, now_ms, entry).await?;
+        note_raises(connection, current, &before, now_ms).await?;
+    }
+    Ok(())
+}
+
+/// The plans of the snapshot that was adopted last, as its ledger entry has them.
+async fn approved(connection: &mut SqliteConnection) -> Result<Vec<Value>, GovernError> {
+    let record: Option<String> = sqlx::query_scalar(
+        "SELECT record FROM ledger WHERE kind = 'snapshot-adopted' ORDER BY entry DESC LIMIT 1",
+    )
+    .fetch_optional(connection)
+    .await?;
+    let record: Option<Value> = record.map(|record| serde_json::from_str(&record)).transpose()?;
+    let plans = record.as_ref().and_then(|record| record.pointer("/data/plans")?.as_array());
+    Ok(plans.cloned().unwrap_or_default())
+}
+
+/// Writes an approval down for every plan whose ceiling people have raised. What was approved of another attempt counts
+/// for nothing.
+async fn note_raises(
+    connection: &mut SqliteConnection,
+    current: &Current,
+    before: &[Value],
+    now_ms: u64,
+) -> Result<(), GovernError> {
+    let signers: Option<String> = sqlx::query_scalar(
+        "SELECT json_extract(ledger.record, '$.actor') FROM snapshots JOIN ledger USING (entry) WHERE digest = ?",
+    )
+    .bind(current.mark.digest.as_slice())
+    .fetch_optional(&mut *connection)
+    .await?;
+    let signers = signers.unwrap_or_default();
+    for plan in &current.plans {
+        let same = |other: &&Value| {
+            other.get("flag").and_then(Value::as_str) == Some(&plan.flag)
+                && other.get("attempt").and_then(Value::as_u64) == Some(u64::from(plan.rules.attempt))
+        };
+        let from = before.iter().find(same).and_then(|other| other.get("ceiling")?.as_u64());
+        if plan.ceiling.map(u64::from) <= from {
+            continue;
+        }
+        let data = json!({
+            "attempt": plan.rules.attempt, "from": from, "to": plan.ceiling, "snapshot": mark_json(&current.mark),
+        });
+        let flag = Some(plan.flag.clone());
+        let entry = Entry { kind: "ceiling-raised", flag, actor: signers.clone(), data };
         ledger::append(connection, now_ms, entry).await?;
     }
     Ok(())

@@ -60,7 +60,11 @@ impl Governor {
             published = pulse::renew(&mut write, &self.config, &says, now_ms).await?;
         }
         write.commit().await?;
-        if let Some(new) = published {
+        steering.unpublished = published.or(steering.unpublished.take());
+        // Log first, then publish. When the log cannot be written the pulse waits for the next tick, and the last one
+        // runs out.
+        self.catch_up().await?;
+        if let Some(new) = steering.unpublished.take() {
             self.published.send_replace(Some(Arc::new(new)));
         }
         let mut read = self.store.read().await?;
@@ -152,7 +156,7 @@ impl Governor {
             && halt.is_none()
             && plan.ceiling.is_some();
         if start {
-            operator::open_first(connection, &mut attempt, "governor", "auto_start is set", now_ms).await?;
+            operator::auto_start(connection, &mut attempt, now_ms).await?;
         }
         let lowered = stage::beneath(&attempt.standing, plan.ceiling, now_ms);
         let asked = inputs(&lowered);

@@ -59,14 +59,14 @@ async fn the_database_itself_refuses_changes() {
 async fn every_kind_of_tampering_names_the_first_bad_entry() {
     let cases: [(&'static str, u64); 6] = [
         (
-            "UPDATE ledger SET record = replace(record, 'because of a test', 'because of the CEO') WHERE kind = 'started'",
-            6,
+            "UPDATE ledger SET record = replace(record, '\"actor\":\"person\"', '\"actor\":\"nobody\"') WHERE kind = 'started'",
+            9,
         ),
         ("UPDATE ledger SET kind = 'resumed' WHERE entry = 2", 2),
         ("UPDATE ledger SET hash = zeroblob(32) WHERE entry = 3", 3),
         ("UPDATE ledger SET previous = zeroblob(32) WHERE entry = 4", 4),
         ("DELETE FROM ledger WHERE entry = 5", 5),
-        ("UPDATE decision_inputs SET inputs = replace(inputs, '\"treatedBad\"', '\"treatedbad\"')", 8),
+        ("UPDATE decision_inputs SET inputs = replace(inputs, '\"treatedBad\"', '\"treatedbad\"')", 11),
     ];
     for (sql, entry) in cases {
         let world = World::new();

@@ -134,7 +134,8 @@ fn snapshot(arguments: &Arguments, now: u64) -> Result<Option<Vec<u8>>> {
     }
 }
 
-fn context(argument: &str) -> Result<String> {
+/// JSON given as such, as `@FILE` or as `-`.
+pub(crate) fn context(argument: &str) -> Result<String> {
     match argument.strip_prefix('@') {
         Some(path) => files::read_text(path.as_ref()),
         None if argument == "-" => {
@@ -147,7 +148,7 @@ fn context(argument: &str) -> Result<String> {
 }
 
 /// A decision as people read it.
-fn people(decision: &Value, trace: Option<&Value>, now: u64) {
+pub(crate) fn people(decision: &Value, trace: Option<&Value>, now: u64) {
     let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
     if decision["variant"].is_null() {
         println!("{}: the caller's own default", text(&decision["flag"]));

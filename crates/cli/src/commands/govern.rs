@@ -1,21 +1,23 @@
 //! `flagstone govern`: the control plane of one environment.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use flagstone_govern::{Govern, GovernConfig};
+use flagstone_seal::SecretKey;
 use serde_json::json;
 
+use crate::commands::keys;
 use crate::files;
 use crate::output::{self, Output};
 use crate::stop;
 
 /// Run the control plane: take in events, judge, publish the pulse, show the dashboard.
 ///
-/// It holds one key, the pulse key, and can only move rollouts beneath the ceilings that release keys have
-/// signed. Runs until Ctrl-C or SIGTERM. With --json the first line of standard output is one object with its address.
+/// With its pulse key it can only move rollouts beneath the ceilings that release keys have signed. A second key signs the
+/// ledger's log: pin its public half where the ledger is verified (`flagstone ledger verify`). Runs until Ctrl-C or SIGTERM. With --json the first line of standard output is one object with its address.
 #[derive(clap::Args)]
 #[command(
     after_help = "Example:\n  flagstone govern --database govern.sqlite --trust trust.note --pulse-key pulse.key \\\n    --audience acme.example/assistant --environment production --listen 127.0.0.1:7070"
@@ -30,6 +32,12 @@ pub(crate) struct Arguments {
     /// The secret pulse key
     #[arg(long, value_name = "FILE")]
     pulse_key: PathBuf,
+    /// The secret log key, which signs the ledger's checkpoints; by default a file beside the database, made when missing
+    #[arg(long, value_name = "FILE")]
+    log_key: Option<PathBuf>,
+    /// The folder of the ledger's log; by default beside the database, with the ending `.ledger`
+    #[arg(long, value_name = "FOLDER")]
+    log: Option<PathBuf>,
     /// The audience of its snapshots and pulses
     #[arg(long, value_name = "NAME")]
     audience: String,
@@ -79,17 +87,42 @@ impl Pace {
     }
 }
 
+/// The log key in a file; a new one with this name, and its public half beside it, when there is none.
+pub(crate) fn log_key(file: &Path, name: &str) -> Result<SecretKey> {
+    if !file.exists() {
+        // A name is the log's for good: no part of it may be one that keys cannot have.
+        let secret = keys::generate(&name.replace('+', "-"))?;
+        files::write_secret(file, format!("{}\n", secret.to_text()).as_bytes())?;
+        let mut public = file.as_os_str().to_os_string();
+        public.push(".pub");
+        files::write(Path::new(&public), format!("{}\n", secret.verifying_key().to_text()).as_bytes())?;
+    }
+    files::secret_key(file)
+}
+
 pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     output::log();
     let trust = files::read(&arguments.trust)?;
     let key = files::secret_key(&arguments.pulse_key)?;
+    let log_key = match &arguments.log_key {
+        Some(file) => files::secret_key(file)?,
+        None => log_key(
+            &arguments.database.with_extension("log.key"),
+            &format!("{}/{}/log", arguments.audience, arguments.environment),
+        )?,
+    };
+    let log_name = log_key.verifying_key().to_text();
     let mut config = GovernConfig::new(
         &arguments.database,
         &arguments.environment,
         &arguments.audience,
         trust,
         Box::new(key),
+        Box::new(log_key),
     );
+    if let Some(folder) = &arguments.log {
+        config.log.clone_from(folder);
+    }
     config.listen = arguments.listen;
     config.reporter_token.clone_from(&arguments.reporter_token);
     config.operator_token.clone_from(&arguments.operator_token);
@@ -102,7 +135,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
             arguments.environment,
             govern.dashboard()
         ));
-        arguments.show.object(&json!({"address": govern.address(), "dashboard": govern.dashboard()}));
+        arguments.show.say(&format!("the ledger's log is signed by {log_name}"));
+        arguments.show.object(
+            &json!({"address": govern.address(), "dashboard": govern.dashboard(), "logKey": log_name}),
+        );
         stop::asked().await?;
         arguments.show.say("stopping");
         govern.shutdown().await;

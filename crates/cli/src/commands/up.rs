@@ -12,7 +12,7 @@ use flagstone_seal::{SecretKey, Signer, SnapshotStatementDraft, seal_snapshot, s
 use flagstone_snapshot::encode;
 use serde_json::json;
 
-use crate::commands::govern::Pace;
+use crate::commands::govern::{Pace, log_key};
 use crate::commands::host::{Running, pepper};
 use crate::commands::publish::Publisher;
 use crate::commands::{keys, seal, trust};
@@ -79,6 +79,7 @@ async fn everything(arguments: &Arguments) -> Result<ExitCode> {
         &arguments.audience,
         keys.trust.clone(),
         Box::new(keys.pulse.clone()),
+        Box::new(keys.log.clone()),
     );
     config.listen = arguments.listen;
     arguments.pace.set(&mut config);
@@ -138,6 +139,7 @@ async fn everything(arguments: &Arguments) -> Result<ExitCode> {
 struct Keys {
     release: SecretKey,
     pulse: SecretKey,
+    log: SecretKey,
     trust: Vec<u8>,
 }
 
@@ -152,6 +154,7 @@ impl Keys {
             files::secret_key(&path)
         };
         let (root, release, pulse) = (key("root")?, key("release")?, key("pulse")?);
+        let log = log_key(&data.join("keys").join("log.key"), "local/log")?;
         let path = data.join("trust.note");
         if !path.exists() {
             let draft = trust::draft(
@@ -167,7 +170,7 @@ impl Keys {
             files::write(&path, &note)?;
         }
         files::trust(&path, files::now())?;
-        Ok(Keys { release, pulse, trust: files::read(&path)? })
+        Ok(Keys { release, pulse, log, trust: files::read(&path)? })
     }
 }
 

@@ -33,6 +33,8 @@ pub const FLAG: &str = "answers";
 pub const START_MS: u64 = 1_790_000_000_000;
 pub const DAY: u64 = 86_400;
 
+pub mod logs;
+
 pub struct World {
     pub folder: tempfile::TempDir,
     pub clock: Arc<AtomicU64>,
@@ -40,6 +42,7 @@ pub struct World {
     pub root: TrustRoot,
     pub release: SecretKey,
     pub pulse: SecretKey,
+    pub log: SecretKey,
     pub auto_start: bool,
     pub client: reqwest::Client,
 }
@@ -91,6 +94,7 @@ impl World {
             trust,
             release,
             pulse,
+            log: key("acme.example/assistant/production/log", 4),
             auto_start: false,
             client: reqwest::Client::new(),
         }
@@ -103,8 +107,14 @@ impl World {
     pub fn config(&self) -> GovernConfig {
         let clock = Arc::clone(&self.clock);
         let signer = Box::new(self.pulse.clone());
-        let mut config =
-            GovernConfig::new(self.database(), ENVIRONMENT, AUDIENCE, self.trust.clone(), signer);
+        let mut config = GovernConfig::new(
+            self.database(),
+            ENVIRONMENT,
+            AUDIENCE,
+            self.trust.clone(),
+            signer,
+            Box::new(self.log.clone()),
+        );
         // The tests tick by themselves, so that nothing depends on how fast this machine is.
         config.tick = Duration::from_secs(100);
         config.clock = Arc::new(move || clock.load(Ordering::SeqCst));

@@ -1,5 +1,5 @@
-//! The three keys of the demonstration and the trust note that the host pins. Root and release keys stay in the
-//! operator's process; only the pulse key is written down for the control plane.
+//! The four keys of the demonstration and the trust note that the host pins. Root and release keys stay in the
+//! operator's process; only the pulse key and the log key are written down for the control plane.
 
 use anyhow::{Context as _, Result};
 use flagstone_seal::{Role, RoleKind, SecretKey, TrustDraft, seal_trust};
@@ -18,6 +18,8 @@ pub struct Keys {
     pub release: SecretKey,
     /// Signs pulses: held by the control plane.
     pub pulse: SecretKey,
+    /// Signs the ledger's checkpoints: held by the control plane.
+    pub log: SecretKey,
     /// The trust note, signed by the root key.
     pub trust: Vec<u8>,
 }
@@ -29,6 +31,7 @@ impl Keys {
     /// The machine gives no randomness, or sealing fails.
     pub fn draw(now: u64) -> Result<Self> {
         let (root, release, pulse) = (draw("root")?, draw("release")?, draw("pulse")?);
+        let log = draw("log")?;
         let role = |kind, key: &SecretKey| Role { kind, threshold: 1, keys: vec![key.verifying_key()] };
         let trust = TrustDraft {
             version: 1,
@@ -45,7 +48,7 @@ impl Keys {
             revoked_statements: Vec::new(),
         };
         let trust = seal_trust(&trust, &[&root]).context("cannot seal the trust note")?;
-        Ok(Self { release, pulse, trust })
+        Ok(Self { release, pulse, log, trust })
     }
 }
 

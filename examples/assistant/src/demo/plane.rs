@@ -32,7 +32,7 @@ pub struct Plane {
 }
 
 impl Plane {
-    /// Writes down what the control plane may know (trust note, pulse key) and starts it.
+    /// Writes down what the control plane may know (trust note, pulse key, log key) and starts it.
     ///
     /// # Errors
     /// The folder cannot be written, or the process does not start or answer.
@@ -46,6 +46,7 @@ impl Plane {
         std::fs::write(folder.join("trust"), &keys.trust).context("cannot write the trust note")?;
         std::fs::write(folder.join("pulse.key"), keys.pulse.to_text())
             .context("cannot write the pulse key")?;
+        std::fs::write(folder.join("log.key"), keys.log.to_text()).context("cannot write the log key")?;
         let mut plane = Self { folder: folder.to_owned(), listen, http, child: None };
         plane.restart().await?;
         Ok(plane)
@@ -141,7 +142,10 @@ pub async fn serve(folder: &Path, listen: SocketAddr) -> Result<()> {
     let trust = std::fs::read(folder.join("trust")).context("cannot read the trust note")?;
     let key = std::fs::read_to_string(folder.join("pulse.key")).context("cannot read the pulse key")?;
     let key = SecretKey::from_text(key.trim()).context("the pulse key cannot be read")?;
-    let mut config = GovernConfig::new(folder.join(DATABASE), ENVIRONMENT, AUDIENCE, trust, Box::new(key));
+    let log = std::fs::read_to_string(folder.join("log.key")).context("cannot read the log key")?;
+    let log = SecretKey::from_text(log.trim()).context("the log key cannot be read")?;
+    let mut config =
+        GovernConfig::new(folder.join(DATABASE), ENVIRONMENT, AUDIENCE, trust, Box::new(key), Box::new(log));
     config.listen = listen;
     config.tick = TICK;
     config.pulse_lifetime = PULSE_LIFETIME;
