@@ -2,14 +2,18 @@
 
 mod commands;
 mod files;
+mod key_file;
 mod output;
+mod passphrase;
+mod signer_command;
+mod signers;
 mod stop;
 
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use commands::{compile, evaluate, govern, host, keys, open, operate, publish, seal, trust, up};
+use commands::{compile, evaluate, govern, host, keys, open, operate, publish, seal, sign, trust, up};
 
 /// Staged rollouts that validate generative-AI behaviour before broad exposure.
 ///
@@ -39,6 +43,7 @@ enum Command {
     #[command(subcommand)]
     Trust(trust::Command),
     Seal(seal::Arguments),
+    Sign(sign::Arguments),
     Publish(publish::Arguments),
     Open(open::Arguments),
     Evaluate(evaluate::Arguments),
@@ -65,6 +70,7 @@ fn main() -> ExitCode {
         Command::Keys(command) => keys::run(&command),
         Command::Trust(command) => trust::run(&command),
         Command::Seal(arguments) => seal::run(&arguments),
+        Command::Sign(arguments) => sign::run(&arguments),
         Command::Publish(arguments) => publish::run(&arguments),
         Command::Open(arguments) => open::run(&arguments),
         Command::Evaluate(arguments) => evaluate::run(&arguments),

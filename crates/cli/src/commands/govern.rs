@@ -10,6 +10,7 @@ use serde_json::json;
 
 use crate::files;
 use crate::output::{self, Output};
+use crate::signers::Signing;
 use crate::stop;
 
 /// Run the control plane: take in events, judge, publish the pulse, show the dashboard.
@@ -24,12 +25,14 @@ pub(crate) struct Arguments {
     /// The SQLite file; made when missing
     #[arg(long, value_name = "FILE")]
     database: PathBuf,
-    /// The trust note that hosts pin
+    /// A trust note: the one that hosts pin, or a later one; newer ones may be published to it
     #[arg(long, value_name = "FILE")]
     trust: PathBuf,
-    /// The secret pulse key
+    /// The secret pulse key, or its public half with `--signer-command`
     #[arg(long, value_name = "FILE")]
     pulse_key: PathBuf,
+    #[command(flatten)]
+    signing: Signing,
     /// The audience of its snapshots and pulses
     #[arg(long, value_name = "NAME")]
     audience: String,
@@ -82,13 +85,13 @@ impl Pace {
 pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     output::log();
     let trust = files::read(&arguments.trust)?;
-    let key = files::secret_key(&arguments.pulse_key)?;
+    let key = arguments.signing.signer(&arguments.pulse_key)?;
     let mut config = GovernConfig::new(
         &arguments.database,
         &arguments.environment,
         &arguments.audience,
         trust,
-        Box::new(key),
+        key,
     );
     config.listen = arguments.listen;
     config.reporter_token.clone_from(&arguments.reporter_token);

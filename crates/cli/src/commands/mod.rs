@@ -9,5 +9,7 @@ pub(crate) mod open;
 pub(crate) mod operate;
 pub(crate) mod publish;
 pub(crate) mod seal;
+pub(crate) mod sign;
+pub(crate) mod snapshot_words;
 pub(crate) mod trust;
 pub(crate) mod up;
