@@ -2,21 +2,20 @@
 
 use std::sync::Arc;
 
-use flagstone_seal::TrustRoot;
 use tokio::sync::{Mutex, watch};
 
 use crate::pulse::Published;
 use crate::snapshots::{Current, Waiting};
 use crate::store::Store;
-use crate::{GovernConfig, GovernError, ledger, pulse, snapshots};
+use crate::trust::InForce;
+use crate::{GovernConfig, GovernError, ledger, pulse, snapshots, trust};
 
 /// Everything the HTTP routes and the tick share.
 pub(crate) struct Governor {
     pub(crate) config: GovernConfig,
     pub(crate) store: Store,
-    pub(crate) trust: TrustRoot,
-    /// SHA-256 of the trust note, in hexadecimal.
-    pub(crate) trust_etag: String,
+    /// Changed by whoever holds the steering.
+    pub(crate) trust: watch::Sender<Arc<InForce>>,
     /// Held by whoever changes a stage, a halt or the current snapshot: ticks and operators take turns.
     pub(crate) steering: Mutex<Steering>,
     pub(crate) published: watch::Sender<Option<Arc<Published>>>,
@@ -38,21 +37,21 @@ impl Governor {
     pub(crate) async fn open(config: GovernConfig) -> Result<Self, GovernError> {
         config.check()?;
         let now_ms = (config.clock)();
-        let trust =
-            TrustRoot::pin(&config.trust, now_ms / 1_000).map_err(|source| GovernError::Trust { source })?;
-        pulse::check_signer(&config, &trust, now_ms)?;
         let store = Store::open(&config.database, &config.audience, &config.environment).await?;
         let mut write = store.write().await?;
         let head = ledger::verify(&mut write, None).await?;
-        let (current, waiting) = snapshots::adopt(&mut write, &config, &trust, now_ms).await?;
-        let published = pulse::last(&mut write).await?.map(Arc::new);
+        let trust = trust::open(&mut write, &config, now_ms).await?;
+        pulse::check_signer(&config, &trust.root, now_ms)?;
+        let (current, waiting) = snapshots::adopt(&mut write, &config, &trust.root, now_ms).await?;
+        let published = pulse::last(&mut write).await?;
+        let published = published.map(|last| trust::judge_pulse(&config, &trust.root, last, now_ms / 1_000));
+        let published = published.map(Arc::new);
         write.commit().await?;
         tracing::info!(entries = head.entries, environment = %config.environment, "ledger verified");
         Ok(Self {
-            trust_etag: flagstone_events::to_hex(&crate::canonical::sha256(&[&config.trust])),
             config,
             store,
-            trust,
+            trust: watch::Sender::new(Arc::new(trust)),
             steering: Mutex::new(Steering { current, waiting, shown: String::new() }),
             published: watch::Sender::new(published),
             status: watch::Sender::new(Arc::from("{}")),
