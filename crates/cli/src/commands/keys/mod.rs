@@ -1,5 +1,6 @@
 //! `flagstone keys`: signing keys in files, and the proposals that exchange and revoke them.
 
+mod import;
 mod new;
 mod revoke;
 mod rotate;
@@ -26,6 +27,7 @@ pub(crate) enum Command {
         #[command(flatten)]
         show: Output,
     },
+    Import(import::Arguments),
     Rotate(rotate::Arguments),
     Revoke(revoke::Arguments),
 }
@@ -47,6 +49,7 @@ pub(crate) fn public(path: &Path) -> Result<VerifierKey> {
 pub(crate) fn run(command: &Command) -> Result<ExitCode> {
     match command {
         Command::New(arguments) => new::run(arguments),
+        Command::Import(arguments) => import::run(arguments),
         Command::Rotate(arguments) => rotate::run(arguments),
         Command::Revoke(arguments) => revoke::run(arguments),
         Command::Show { file, show } => {

@@ -30,6 +30,9 @@ pub(crate) struct Arguments {
     /// The new key's name; by default the old one's (their key ids differ)
     #[arg(long, value_name = "NAME")]
     name: Option<String>,
+    /// Keep the old key beside the new one, so that what it signed stays good until it is removed in a later step
+    #[arg(long)]
+    keep_old: bool,
     /// How long the proposed trust root holds, at most a year
     #[arg(long, value_name = "DURATION", default_value = "365d")]
     lifetime: humantime::Duration,
@@ -59,7 +62,10 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode> {
     let (new, _) = arguments.protection.make(name, &arguments.new_key)?;
     let mut next = Changes::default().next(current.root.statement(), arguments.lifetime)?;
     for role in &mut next.roles {
-        for held in role.keys.iter_mut().filter(|held| held.public() == old.public()) {
+        let Some(place) = role.keys.iter().position(|held| held.public() == old.public()) else { continue };
+        if arguments.keep_old {
+            role.keys.push(new.clone());
+        } else if let Some(held) = role.keys.get_mut(place) {
             *held = new.clone();
         }
     }

@@ -126,10 +126,12 @@ pub(crate) fn tell_signatures(
     };
     let old = current.map(|current| count(current.root.statement())).transpose()?;
     let new = count(next)?;
-    if let Some(old) = &old {
+    // Where the root keys stay the same, there is one thing to tell.
+    let differs = old.as_ref().filter(|old| **old != new);
+    if let Some(old) = differs {
         show.say(&format!("  root keys of before: {}", words::signatures(old)));
     }
-    let whose = if old.is_some() { "root keys of this version" } else { "root keys" };
+    let whose = if differs.is_some() { "root keys of this version" } else { "root keys" };
     show.say(&format!("  {whose}: {}", words::signatures(&new)));
     let now = files::now();
     // The reader's own word is the last one.
