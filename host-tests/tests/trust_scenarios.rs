@@ -134,10 +134,15 @@ fn a_signature_line_twice() {
     let twice = by_hand(&text, &[a.clone(), a.clone()]);
     assert_eq!(advanced(&world.root(), &twice), Err("duplicate-signature"));
     let with_enough = by_hand(&text, &[a.clone(), signed(&text, &world.roots[1]), a]);
-    assert_eq!(advanced(&world.root(), &with_enough), Err("duplicate-signature"), "even beside enough others");
+    assert_eq!(
+        advanced(&world.root(), &with_enough),
+        Err("duplicate-signature"),
+        "even beside enough others"
+    );
     // Two lines of a stranger say nothing either, and are refused all the same: nobody may pad a note.
     let s = signed(&text, &key("stranger", 99));
-    let padded = by_hand(&text, &[signed(&text, &world.roots[0]), signed(&text, &world.roots[1]), s.clone(), s]);
+    let padded =
+        by_hand(&text, &[signed(&text, &world.roots[0]), signed(&text, &world.roots[1]), s.clone(), s]);
     assert_eq!(advanced(&world.root(), &padded), Err("duplicate-signature"));
 }
 
@@ -199,7 +204,10 @@ fn a_gap_and_a_step_back_in_versions() {
     assert_eq!(advanced(&root, &versioned(1)), Err("trust-version"), "the same again");
     let second = advanced(&root, &versioned(2)).unwrap();
     assert_eq!(advanced(&second, &versioned(1)), Err("trust-version"));
-    assert_eq!(second.advance_all([versioned(3).as_slice(), &versioned(5)], NOW), Err(SealError::TrustVersion));
+    assert_eq!(
+        second.advance_all([versioned(3).as_slice(), &versioned(5)], NOW),
+        Err(SealError::TrustVersion)
+    );
 }
 
 #[test]
@@ -284,7 +292,10 @@ fn a_revoked_key() {
     let next = advanced(&root, &world.note(&draft)).unwrap();
     assert_eq!(opened(&stolen, &next, None), Err("revoked-key"));
     assert!(opened(&world.file(|_| (), &[&world.ana, &cyd]), &next, None).is_ok());
-    assert!(opened(&cosign(&stolen, &cyd).unwrap(), &next, None).is_ok(), "beside enough others it does no harm");
+    assert!(
+        opened(&cosign(&stolen, &cyd).unwrap(), &next, None).is_ok(),
+        "beside enough others it does no harm"
+    );
     // The key under a new name is the same key.
     let renamed = key("release-bea", 11);
     draft.version = 3;

@@ -116,7 +116,10 @@ async fn serving(host: &Host, epoch: u64) -> HostStatus {
 }
 
 fn value(host: &Host) -> String {
-    host.evaluate("answers", r#"{"targetingKey": "ana"}"#).value().map(ToString::to_string).unwrap_or_default()
+    host.evaluate("answers", r#"{"targetingKey": "ana"}"#)
+        .value()
+        .map(ToString::to_string)
+        .unwrap_or_default()
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -31,6 +31,14 @@ impl Output {
     }
 }
 
+/// A reason with its code, which goes before the hint where there is one.
+pub(crate) fn coded(reason: &str, code: &str) -> String {
+    match reason.split_once('\n') {
+        Some((reason, hint)) => format!("{reason} ({code})\n{hint}"),
+        None => format!("{reason} ({code})"),
+    }
+}
+
 /// The exit code of an answer.
 pub(crate) fn answer(yes: bool) -> ExitCode {
     if yes { ExitCode::SUCCESS } else { ExitCode::FAILURE }

@@ -50,8 +50,8 @@ impl CommandSigner {
             stdout.map(|stdout| stdout.take(ANSWER_BYTES).read_to_end(&mut answer));
             answer
         });
-        let status = wait(&mut child, self.patience)
-            .map_err(|fault| format!("`{}` {fault}", self.program))?;
+        let status =
+            wait(&mut child, self.patience).map_err(|fault| format!("`{}` {fault}", self.program))?;
         if !status.success() {
             return Err(format!("`{}` ended with {status}", self.program));
         }
@@ -60,7 +60,11 @@ impl CommandSigner {
         let text = std::str::from_utf8(&answer).unwrap_or_default().trim();
         let bytes = STANDARD.decode(text).ok().and_then(|bytes| <[u8; 64]>::try_from(bytes).ok());
         bytes.ok_or_else(|| {
-            format!("`{}` printed {} bytes that are not the base64 of a 64-byte signature", self.program, answer.len())
+            format!(
+                "`{}` printed {} bytes that are not the base64 of a 64-byte signature",
+                self.program,
+                answer.len()
+            )
         })
     }
 }

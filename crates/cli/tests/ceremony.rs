@@ -101,13 +101,19 @@ impl World {
         let sign = ["trust", "sign", proposal, "--trust", "trust.note", "--key", "root.key", "--yes"];
         let first = self.signs("ana", &sign);
         assert_eq!((&first["ready"], &first["reason"]), (&json!(false), &json!("threshold")), "{first}");
-        assert_eq!(first["signatures"]["own"]["missing"], json!(["acme.example/root-ben", "acme.example/root-cyd"]));
+        assert_eq!(
+            first["signatures"]["own"]["missing"],
+            json!(["acme.example/root-ben", "acme.example/root-cyd"])
+        );
         assert_eq!(self.by("ana", &["trust", "show", proposal, "--trust", "trust.note"], 1)["ready"], false);
         self.pass(proposal, "ana", second);
         assert_eq!(self.signs(second, &sign)["ready"], true);
         self.pass(proposal, second, "ana");
         let shown = self.by("ana", &["trust", "show", proposal, "--trust", "trust.note"], 0);
-        assert_eq!(shown["signatures"]["own"]["signed"], json!(["acme.example/root-ana", format!("acme.example/root-{second}")]));
+        assert_eq!(
+            shown["signatures"]["own"]["signed"],
+            json!(["acme.example/root-ana", format!("acme.example/root-{second}")])
+        );
     }
 
     /// The agreed note takes the place of the one before in every folder.
@@ -117,7 +123,14 @@ impl World {
     }
 
     /// Seals a definition by one person, has another sign, and publishes it.
-    fn release(&self, plane: &str, file: &str, after: Option<&str>, people: (&str, &str), value: &str) -> Value {
+    fn release(
+        &self,
+        plane: &str,
+        file: &str,
+        after: Option<&str>,
+        people: (&str, &str),
+        value: &str,
+    ) -> Value {
         let text = definition("5%", value);
         for person in [people.0, people.1] {
             std::fs::write(self.home(person).join("flags.yaml"), &text).unwrap();
@@ -125,11 +138,18 @@ impl World {
         let after: Vec<&str> = after.map(|after| vec!["--after", after]).unwrap_or_default();
         let seal = ["seal", "flags.yaml", "--key", "release.key", "--trust", "trust.note", "-o", file];
         let sealed = self.signs(people.0, &[&seal[..], &AUDIENCE, &after].concat());
-        assert_eq!((&sealed["sealed"], &sealed["signatures"]["needed"]), (&json!(true), &json!(2)), "{sealed}");
+        assert_eq!(
+            (&sealed["sealed"], &sealed["signatures"]["needed"]),
+            (&json!(true), &json!(2)),
+            "{sealed}"
+        );
         self.pass(file, people.0, people.1);
         let sign = ["sign", file, "--key", "release.key", "--trust", "trust.note", "--yes"];
         let signed = self.signs(people.1, &sign);
-        assert_eq!(signed["digest"], sealed["digest"], "the second signature changes nothing of what is signed");
+        assert_eq!(
+            signed["digest"], sealed["digest"],
+            "the second signature changes nothing of what is signed"
+        );
         self.pass(file, people.1, "ana");
         self.pass_to_all(file, "ana");
         let publish = ["publish", file, "--definition", "flags.yaml", "--to", plane];
@@ -156,11 +176,25 @@ fn found(world: &World) {
             }
         }
     }
-    let init = ["trust", "init", "--environment", "production", "--root-threshold", "2", "--release-threshold", "2"];
+    let init =
+        ["trust", "init", "--environment", "production", "--root-threshold", "2", "--release-threshold", "2"];
     let keys = [
-        "--root", "root.key", "--root", "ben-root.key.pub", "--root", "cyd-root.key.pub", "--release",
-        "release.key.pub", "--release", "ben-release.key.pub", "--release", "cyd-release.key.pub", "--pulse",
-        "governor-pulse.key.pub", "-o", "trust.note",
+        "--root",
+        "root.key",
+        "--root",
+        "ben-root.key.pub",
+        "--root",
+        "cyd-root.key.pub",
+        "--release",
+        "release.key.pub",
+        "--release",
+        "ben-release.key.pub",
+        "--release",
+        "cyd-release.key.pub",
+        "--pulse",
+        "governor-pulse.key.pub",
+        "-o",
+        "trust.note",
     ];
     let begun = world.signs("ana", &[&init[..], &keys].concat());
     assert_eq!((&begun["ready"], &begun["reason"]), (&json!(false), &json!("threshold")));
@@ -181,7 +215,10 @@ fn three_people_found_rotate_revoke_and_recover() {
     let first = world.release(&plane, "one.sealed", None, ("ana", "ben"), "answer@15");
     assert_eq!(first["current"], true, "{first}");
     let told = world.explained("one.sealed", &[], 0);
-    assert_eq!(told["explanation"]["signatures"]["signed"], json!(["acme.example/release-ana", "acme.example/release-ben"]));
+    assert_eq!(
+        told["explanation"]["signatures"]["signed"],
+        json!(["acme.example/release-ana", "acme.example/release-ben"])
+    );
     assert_eq!(told["explanation"]["signatures"]["missing"], json!(["acme.example/release-cyd"]));
     assert_eq!(told["ceilings"], json!({"answers": "5%"}));
     let checks = told["explanation"]["checks"].as_array().unwrap();
@@ -194,14 +231,20 @@ fn three_people_found_rotate_revoke_and_recover() {
     let proposed = world.signs("ana", &[&rotate[..], &more].concat());
     assert_eq!((&proposed["version"], &proposed["ready"]), (&json!(2), &json!(false)));
     world.agree("rotate.note", "ben");
-    assert_eq!(world.by("ana", &["trust", "publish", "rotate.note", "--to", &plane], 0)["answer"]["version"], 2);
+    assert_eq!(
+        world.by("ana", &["trust", "publish", "rotate.note", "--to", &plane], 0)["answer"]["version"],
+        2
+    );
     world.take_over("rotate.note");
     std::fs::rename(world.home("ana").join("release-2.key"), world.home("ana").join("release.key")).unwrap();
     let second = world.release(&plane, "two.sealed", Some("one.sealed"), ("ana", "cyd"), "answer@16");
     assert_eq!((&second["current"], &second["answer"]["waits"]), (&json!(true), &Value::Null), "{second}");
     let told = world.explained("two.sealed", &["--after", "one.sealed"], 0);
     let changes = told["explanation"]["changes"].to_string();
-    assert!(changes.contains("answer@16") && changes.contains("sequence 1 -> epoch 1, sequence 2"), "{changes}");
+    assert!(
+        changes.contains("answer@16") && changes.contains("sequence 1 -> epoch 1, sequence 2"),
+        "{changes}"
+    );
     let older = world.explained("one.sealed", &["--after", "two.sealed"], 1);
     assert_eq!(older["code"], "rollback");
 
@@ -210,7 +253,10 @@ fn three_people_found_rotate_revoke_and_recover() {
     world.pass("again.key.pub", "ben", "ana");
     let revoke = ["keys", "revoke", "acme.example/release-ben", "--trust", "trust.note", "-o", "revoke.note"];
     let hinted = world.by("ana", &revoke, 0);
-    assert!(hinted["hints"][0].as_str().unwrap().contains("--raise-epoch --floor production 2 1"), "{hinted}");
+    assert!(
+        hinted["hints"][0].as_str().unwrap().contains("--raise-epoch --floor production 2 1"),
+        "{hinted}"
+    );
     let floor = ["--add-release", "again.key.pub", "--raise-epoch", "--floor", "production", "2", "1"];
     let proposed = world.by("ana", &[&revoke[..], &floor].concat(), 0);
     let changes = proposed["changes"].to_string();
@@ -224,13 +270,21 @@ fn three_people_found_rotate_revoke_and_recover() {
     world.take_over("revoke.note");
     let stolen = world.explained("one.sealed", &[], 1);
     assert_eq!(stolen["code"], "threshold", "of what ben signed nothing opens any more");
-    let failed: Vec<&Value> = stolen["explanation"]["checks"].as_array().unwrap().iter().filter(|check| check["passed"] == false).collect();
+    let failed: Vec<&Value> = stolen["explanation"]["checks"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|check| check["passed"] == false)
+        .collect();
     assert_eq!(failed.len(), 2, "neither enough signatures nor above the floor: {failed:?}");
 
     // The new epoch begins at sequence 1, beyond every number of the old one.
     let third = world.release(&plane, "three.sealed", Some("two.sealed"), ("ana", "cyd"), "answer@16");
     assert_eq!(third["current"], true, "{third}");
-    assert_eq!((&third["answer"]["waits"], &world.explained("three.sealed", &[], 0)["epoch"]), (&Value::Null, &json!(2)));
+    assert_eq!(
+        (&third["answer"]["waits"], &world.explained("three.sealed", &[], 0)["epoch"]),
+        (&Value::Null, &json!(2))
+    );
     drop(running);
 
     // A restart with the very first note goes on at version 3.
@@ -243,7 +297,8 @@ fn three_people_found_rotate_revoke_and_recover() {
 fn nothing_is_signed_unseen_or_in_vain() {
     let world = World::new();
     found(&world);
-    let propose = ["trust", "propose", "--trust", "trust.note", "-o", "next.note", "--release-threshold", "3"];
+    let propose =
+        ["trust", "propose", "--trust", "trust.note", "-o", "next.note", "--release-threshold", "3"];
     let proposed = said(&world.home("ana"), &propose);
     assert!(proposed.contains("release:production: 3 signatures are needed (before: 2)"), "{proposed}");
     assert!(proposed.contains("0 of 2 signatures; still 2 of acme.example/root-ana"), "{proposed}");
@@ -263,11 +318,22 @@ fn nothing_is_signed_unseen_or_in_vain() {
     let agreed = [&sign[..], &["--trust", "trust.note", "--yes"]].concat();
     world.signs("ana", &agreed);
     refused(&agreed, "has signed already");
-    refused(&["trust", "sign", "next.note", "--trust", "next.note", "--key", "root.key", "--yes"], "no usable trust root");
+    refused(
+        &["trust", "sign", "next.note", "--trust", "next.note", "--key", "root.key", "--yes"],
+        "no usable trust root",
+    );
     for (arguments, words) in [
         (vec!["--release-threshold", "4"], "would need 4 signatures of 3 keys"),
-        (vec!["--remove-release", "acme.example/release-ana", "--remove-release", "acme.example/release-ben"], "needs"),
-        (vec!["--add-release", "root.key.pub"], "power"),
+        (
+            vec![
+                "--remove-release",
+                "acme.example/release-ana",
+                "--remove-release",
+                "acme.example/release-ben",
+            ],
+            "would need 2 signatures of 1 keys",
+        ),
+        (vec!["--add-release", "root.key.pub"], "one key in two kinds of role"),
         (vec!["--add-release", "nobody"], "neither a key file"),
         (vec!["--add-release", "release.key.pub"], "already"),
         (vec!["--remove-pulse", "release.key.pub"], "does not hold"),
@@ -279,20 +345,28 @@ fn nothing_is_signed_unseen_or_in_vain() {
         let propose = ["trust", "propose", "--trust", "trust.note", "-o", "never.note"];
         let output = flagstone(&ana, &[&propose[..], &arguments].concat());
         assert_eq!(output.status.code(), Some(2), "{arguments:?}: {}", told(&output));
-        if words != "needs" && words != "power" {
-            assert!(told(&output).contains(words), "{arguments:?}: {}", told(&output));
-        }
+        assert!(told(&output).contains(words), "{arguments:?}: {}", told(&output));
         assert!(!ana.join("never.note").exists());
     }
     // Staging is added, beside production, and taken out again.
     said(&ana, &["keys", "new", "acme.example/pulse-staging", "-o", "pulse-staging.key", "--plain"]);
-    let staging = ["trust", "propose", "--trust", "trust.note", "-o", "staging.note", "--environment", "staging"];
+    let staging =
+        ["trust", "propose", "--trust", "trust.note", "-o", "staging.note", "--environment", "staging"];
     let more = ["--add-release", "release.key.pub", "--add-pulse", "pulse-staging.key.pub"];
     let proposed = world.by("ana", &[&staging[..], &more].concat(), 0);
     let roles: Vec<&Value> = proposed["roles"].as_array().unwrap().iter().map(|role| &role["role"]).collect();
     assert_eq!(roles, ["root", "release:production", "release:staging", "pulse:production", "pulse:staging"]);
     world.agree("staging.note", "cyd");
-    let drop_it = ["trust", "propose", "--trust", "staging.note", "-o", "dropped.note", "--drop-environment", "staging"];
+    let drop_it = [
+        "trust",
+        "propose",
+        "--trust",
+        "staging.note",
+        "-o",
+        "dropped.note",
+        "--drop-environment",
+        "staging",
+    ];
     let dropped = world.by("ana", &drop_it, 0);
     assert_eq!((&dropped["version"], dropped["roles"].as_array().unwrap().len()), (&json!(3), 3));
 }

@@ -15,7 +15,8 @@ fn passphrase(folder: &Path, name: &str, text: &str) {
 }
 
 fn init(folder: &Path, passphrase: &[&str]) -> std::process::Output {
-    let trust = ["trust", "init", "--environment", "production", "--root", "root.key", "--release", "r.key.pub"];
+    let trust =
+        ["trust", "init", "--environment", "production", "--root", "root.key", "--release", "r.key.pub"];
     flagstone(folder, &[&trust[..], &["--pulse", "p.key.pub", "-o", "trust.note"], passphrase].concat())
 }
 
@@ -30,7 +31,10 @@ fn an_encrypted_key_signs_with_its_passphrase_and_with_no_other() {
     let made = object(folder, &[&new[..], &right, &CHEAP].concat(), 0);
     assert_eq!(made["encrypted"], true);
     let text = std::fs::read_to_string(folder.join("root.key")).unwrap();
-    assert!(text.contains("-----BEGIN ENCRYPTED PRIVATE KEY-----") && !text.contains("PRIVATE+KEY"), "{text}");
+    assert!(
+        text.contains("-----BEGIN ENCRYPTED PRIVATE KEY-----") && !text.contains("PRIVATE+KEY"),
+        "{text}"
+    );
     let public = std::fs::read_to_string(folder.join("root.key.pub")).unwrap();
     assert_eq!(public.trim(), made["key"].as_str().unwrap());
     let shown = object(folder, &["keys", "show", "root.key"], 0);
@@ -76,7 +80,11 @@ fn plain_keys_are_asked_for_by_name_and_nothing_is_overwritten() {
     assert!(before.starts_with("PRIVATE+KEY+acme.example/ana+"));
     assert_eq!(flagstone(folder, &[&new[..], &["--plain"]].concat()).status.code(), Some(2));
     std::fs::rename(folder.join("ana.key"), folder.join("moved.key")).unwrap();
-    assert_eq!(flagstone(folder, &[&new[..], &["--plain"]].concat()).status.code(), Some(2), "nor its public half");
+    assert_eq!(
+        flagstone(folder, &[&new[..], &["--plain"]].concat()).status.code(),
+        Some(2),
+        "nor its public half"
+    );
     assert_eq!(std::fs::read_to_string(folder.join("moved.key")).unwrap(), before);
     assert_eq!(object(folder, &["keys", "show", "moved.key"], 0)["holds"], "plain");
     assert_eq!(object(folder, &["keys", "show", "ana.key.pub"], 0)["holds"], "public");

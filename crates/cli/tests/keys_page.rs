@@ -79,7 +79,9 @@ fn blot(line: &str) -> String {
         let bare = word.trim_matches(['(', ')', ',', ';', ':', '.']);
         let hex = |length: usize| bare.len() == length && bare.bytes().all(|byte| byte.is_ascii_hexdigit());
         match () {
-            () if bare.len() == 20 && bare.contains('T') && bare.ends_with('Z') => word.replace(bare, "[time]"),
+            () if bare.len() == 20 && bare.contains('T') && bare.ends_with('Z') => {
+                word.replace(bare, "[time]")
+            }
             () if hex(64) => word.replace(bare, "[digest]"),
             () if hex(8) && word.starts_with('(') => word.replace(bare, "[id]"),
             () if bare.matches('+').count() >= 2 => word.replace(bare, "[key]"),
@@ -108,7 +110,11 @@ fn run_block(shell: &mut Shell, block: &[&str], address: &str, wrong: &mut Vec<S
         while command.ends_with('\\') {
             let more = lines.next().expect("a line goes on");
             out.push((*more).to_owned());
-            command = format!("{} {}", command.trim_end_matches('\\').trim_end(), more.trim_start_matches("> ").trim());
+            command = format!(
+                "{} {}",
+                command.trim_end_matches('\\').trim_end(),
+                more.trim_start_matches("> ").trim()
+            );
         }
         let mut expected = Vec::new();
         while let Some(next) = lines.next_if(|next| !next.starts_with("$ ")) {
@@ -121,7 +127,11 @@ fn run_block(shell: &mut Shell, block: &[&str], address: &str, wrong: &mut Vec<S
         let got: Vec<String> = got.iter().map(|line| line.replace(address, SHOWN)).collect();
         let same = got.iter().map(|line| blot(line)).eq(expected.iter().map(|line| blot(line)));
         if !same {
-            wrong.push(format!("$ {command}\nthe page:\n{}\ngot ({code}):\n{}", expected.join("\n"), got.join("\n")));
+            wrong.push(format!(
+                "$ {command}\nthe page:\n{}\ngot ({code}):\n{}",
+                expected.join("\n"),
+                got.join("\n")
+            ));
         }
         // What is right stays as it is, so that blessing changes no more than it must.
         out.extend(if same { expected } else { got });

@@ -63,8 +63,18 @@ fn world(folder: &Path) -> String {
 }
 
 const INIT: [&str; 12] = [
-    "trust", "init", "--environment", "production", "--root", "root.key.pub", "--release", "release.key.pub",
-    "--pulse", "pulse.key.pub", "-o", "trust.note",
+    "trust",
+    "init",
+    "--environment",
+    "production",
+    "--root",
+    "root.key.pub",
+    "--release",
+    "release.key.pub",
+    "--pulse",
+    "pulse.key.pub",
+    "-o",
+    "trust.note",
 ];
 
 #[test]
@@ -76,10 +86,14 @@ fn root_release_and_pulse_keys_may_live_elsewhere() {
     assert_eq!(object(folder, &INIT, 0)["ready"], false, "nobody has signed yet");
     let sign = ["trust", "sign", "trust.note", "--key", "root.key.pub", "--yes"];
     assert_eq!(object(folder, &[&sign[..], &by].concat(), 0)["ready"], true);
-    let seal = ["seal", "flags.yaml", "--audience", "acme.example/a", "--key", "release.key.pub", "-o", "f.sealed"];
+    let seal =
+        ["seal", "flags.yaml", "--audience", "acme.example/a", "--key", "release.key.pub", "-o", "f.sealed"];
     object(folder, &[&seal[..], &by].concat(), 0);
     let open = ["open", "f.sealed", "--trust", "trust.note", "--audience", "acme.example/a", "--environment"];
-    assert_eq!(object(folder, &[&open[..], &["production"]].concat(), 0)["signers"][0], "acme.example/release");
+    assert_eq!(
+        object(folder, &[&open[..], &["production"]].concat(), 0)["signers"][0],
+        "acme.example/release"
+    );
     let plane = ["--database", "g.sqlite", "--trust", "trust.note", "--pulse-key", "pulse.key.pub"];
     let more = ["--audience", "acme.example/a", "--environment", "production"];
     let (running, address) = govern(folder, &[&plane[..], &more, &by].concat());
@@ -95,7 +109,8 @@ fn what_a_program_answers_is_verified_before_it_is_used() {
     said(folder, &INIT);
     let before = std::fs::read(folder.join("trust.note")).unwrap();
     let refused = |command: &str, more: &[&str]| {
-        let sign = ["trust", "sign", "trust.note", "--key", "root.key.pub", "--yes", "--signer-command", command];
+        let sign =
+            ["trust", "sign", "trust.note", "--key", "root.key.pub", "--yes", "--signer-command", command];
         let output = flagstone(folder, &[&sign[..], more].concat());
         assert_eq!(output.status.code(), Some(2), "{}", told(&output));
         assert_eq!(std::fs::read(folder.join("trust.note")).unwrap(), before, "nothing was written");
@@ -119,7 +134,8 @@ fn what_a_program_answers_is_verified_before_it_is_used() {
     assert!(refused("'open quote", &[]).contains("quote"));
     let pulse = folder.join("pulse.key.pub");
     std::fs::copy(&pulse, folder.join("other.key.pub")).unwrap();
-    let sign = ["trust", "sign", "trust.note", "--key", "other.key.pub", "--yes", "--signer-command", &service];
+    let sign =
+        ["trust", "sign", "trust.note", "--key", "other.key.pub", "--yes", "--signer-command", &service];
     assert!(told(&flagstone(folder, &sign)).contains("would not count"));
     let public = ["trust", "sign", "trust.note", "--key", "root.key.pub", "--yes"];
     assert!(told(&flagstone(folder, &public)).contains("--signer-command"));

@@ -32,7 +32,9 @@ pub enum GovernError {
         source: SealError,
     },
     /// The trust notes in the database and the configured one do not belong together.
-    #[error("trust note {version} in the database is refused: {fault}\nhint: a control plane goes on from the trust notes it was given; start it with one of them")]
+    #[error(
+        "trust note {version} in the database is refused: {fault}\nhint: a control plane goes on from the trust notes it was given; start it with one of them"
+    )]
     StoredTrust {
         /// The version.
         version: u64,

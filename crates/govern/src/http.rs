@@ -261,7 +261,12 @@ async fn start(
 /// Healthy: there is a pulse and it has not run out.
 async fn healthz(State(shared): State<Shared>) -> Response {
     let now = shared.governor.now_ms() / 1_000;
-    let fresh = shared.governor.published.borrow().as_ref().is_some_and(|pulse| !pulse.withdrawn && pulse.expires > now);
+    let fresh = shared
+        .governor
+        .published
+        .borrow()
+        .as_ref()
+        .is_some_and(|pulse| !pulse.withdrawn && pulse.expires > now);
     let status = if fresh { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     (status, if fresh { "ok\n" } else { "no fresh pulse\n" }).into_response()
 }

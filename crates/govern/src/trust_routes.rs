@@ -33,7 +33,8 @@ async fn version(
     headers: HeaderMap,
 ) -> Answer {
     check_environment(&shared, &environment)?;
-    let unknown = || Refusal::new(404, "unknown-trust", format!("there is no trust note of version `{version}`"));
+    let unknown =
+        || Refusal::new(404, "unknown-trust", format!("there is no trust note of version `{version}`"));
     // Above the largest number the store holds there is certainly none.
     let number = version.parse::<u64>().ok().filter(|number| i64::try_from(*number).is_ok());
     let mut read = shared.governor.store.read().await?;

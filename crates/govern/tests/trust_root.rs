@@ -116,7 +116,11 @@ async fn what_root_keys_did_not_agree_to_changes_nothing() {
     let octets = "application/octet-stream";
     let (second, note) = next(&world.root, |_| ());
     assert_eq!(send(&note, "somebody-else-0123", octets).await.0, 401);
-    assert_eq!(send(&note, "operators-only-0123", "text/plain").await.0, 415, "a foreign page could send this");
+    assert_eq!(
+        send(&note, "operators-only-0123", "text/plain").await.0,
+        415,
+        "a foreign page could send this"
+    );
     let refused = async |note: &[u8]| {
         let (status, body) = send(note, "operators-only-0123", octets).await;
         (status, body["error"]["code"].as_str().unwrap_or_default().to_owned())

@@ -86,13 +86,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     output::log();
     let trust = files::read(&arguments.trust)?;
     let key = arguments.signing.signer(&arguments.pulse_key)?;
-    let mut config = GovernConfig::new(
-        &arguments.database,
-        &arguments.environment,
-        &arguments.audience,
-        trust,
-        key,
-    );
+    let mut config =
+        GovernConfig::new(&arguments.database, &arguments.environment, &arguments.audience, trust, key);
     config.listen = arguments.listen;
     config.reporter_token.clone_from(&arguments.reporter_token);
     config.operator_token.clone_from(&arguments.operator_token);

@@ -5,7 +5,9 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result, anyhow, bail};
 use flagstone_seal::limits::SERVER_PAYLOAD_BYTES;
-use flagstone_seal::{SnapshotStatement, SnapshotStatementDraft, Statement, TrustRoot, inspect, seal_snapshot};
+use flagstone_seal::{
+    SnapshotStatement, SnapshotStatementDraft, Statement, TrustRoot, inspect, seal_snapshot,
+};
 use flagstone_snapshot::{Snapshot, encode};
 use serde_json::json;
 

@@ -60,8 +60,7 @@ pub(crate) fn changes_after(
     let (Statement::Snapshot(old), Some(payload)) = (&claim.statement, claim.payload) else {
         bail!("`{}` is no sealed snapshot", path.display())
     };
-    let old_snapshot =
-        Snapshot::load(payload).map_err(|error| anyhow!("`{}`: {error}", path.display()))?;
+    let old_snapshot = Snapshot::load(payload).map_err(|error| anyhow!("`{}`: {error}", path.display()))?;
     let mut lines = Vec::new();
     let follows = statement.parent == old.digest();
     lines.push(format!(
@@ -92,7 +91,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     let claim = inspect(&bytes, SERVER_PAYLOAD_BYTES)
         .map_err(|error| anyhow!("`{}` is no sealed file: {error}", arguments.file.display()))?;
     let (Statement::Snapshot(statement), Some(payload)) = (&claim.statement, claim.payload) else {
-        bail!("`{}` is no sealed snapshot\nhint: `flagstone trust sign` signs trust roots", arguments.file.display())
+        bail!(
+            "`{}` is no sealed snapshot\nhint: `flagstone trust sign` signs trust roots",
+            arguments.file.display()
+        )
     };
     let snapshot =
         Snapshot::load(payload).map_err(|error| anyhow!("`{}`: {error}", arguments.file.display()))?;
@@ -128,9 +130,11 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     let output = arguments.output.as_ref().unwrap_or(&arguments.file);
     files::write(output, &signed)?;
     show.say(&format!("signed by {} ({})", words::key(&key), output.display()));
-    let claim = inspect(&signed, SERVER_PAYLOAD_BYTES).map_err(|error| anyhow!("it does not read: {error}"))?;
+    let claim =
+        inspect(&signed, SERVER_PAYLOAD_BYTES).map_err(|error| anyhow!("it does not read: {error}"))?;
     let tally = trust.as_ref().map(|trust| release_tally(&claim.note, statement, trust)).transpose();
-    let tally = tally.map_err(|error| anyhow!("nobody may release to `{}`: {error}", statement.environment))?;
+    let tally =
+        tally.map_err(|error| anyhow!("nobody may release to `{}`: {error}", statement.environment))?;
     if let Some(tally) = &tally {
         show.say(&format!("  {}", words::signatures(tally)));
     }

@@ -65,7 +65,10 @@ fn flag_changes(old: &Flag<'_>, new: &Flag<'_>) -> Vec<String> {
         match old.find_variant(variant.name).and_then(|index| old.variant(index)) {
             None => lines.push(format!("`{key}` has a new variant `{}`: {}", variant.name, variant.json)),
             Some(was) if was.json != variant.json => {
-                lines.push(format!("`{key}`: variant `{}` is {} (before: {})", variant.name, variant.json, was.json));
+                lines.push(format!(
+                    "`{key}`: variant `{}` is {} (before: {})",
+                    variant.name, variant.json, was.json
+                ));
             }
             Some(_) => {}
         }
@@ -104,7 +107,8 @@ fn plan_changes(key: &str, old: Option<&Plan<'_>>, new: Option<&Plan<'_>>) -> Ve
     };
     let mut lines = Vec::new();
     let stages = |plan: &Plan<'_>| {
-        let of = |stage: u8| plan.stage(stage).map(|stage| (stage.name.to_owned(), stage.treat, stage.control));
+        let of =
+            |stage: u8| plan.stage(stage).map(|stage| (stage.name.to_owned(), stage.treat, stage.control));
         (0..plan.stage_count()).filter_map(of).collect::<Vec<_>>()
     };
     if stages(old) != stages(new) {

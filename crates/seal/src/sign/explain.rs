@@ -119,12 +119,8 @@ pub fn explain(file: &[u8], trust: &TrustRoot, policy: &OpenPolicy<'_>) -> Vec<(
             }
         };
         tell(Check::Statement, Ok(()));
-        let place = check_place(
-            &statement.audience,
-            policy.audience,
-            &statement.environment,
-            policy.environment,
-        );
+        let place =
+            check_place(&statement.audience, policy.audience, &statement.environment, policy.environment);
         tell(Check::Place, place);
         let digest = sha256(note.text().as_bytes());
         let mark = Mark { epoch: statement.epoch, sequence: statement.sequence, digest };

@@ -45,7 +45,9 @@ fn a_proposal_becomes_the_next_trust_note_signature_by_signature() {
     }
     assert_eq!(trust.advance(&proposal.to_bytes(), NOW).unwrap().version(), 2);
     let old = proposal.tally(trust.statement()).unwrap();
-    let names = |keys: &[crate::VerifierKey]| keys.iter().map(|key| alloc::string::String::from(key.name())).collect::<Vec<_>>();
+    let names = |keys: &[crate::VerifierKey]| {
+        keys.iter().map(|key| alloc::string::String::from(key.name())).collect::<Vec<_>>()
+    };
     assert_eq!(names(&old.signed), ["root-1", "root-3"]);
     assert_eq!(names(&old.missing), ["root-2"]);
     assert_eq!(old.others, ["root-4", "root-5"]);

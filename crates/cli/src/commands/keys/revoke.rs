@@ -54,9 +54,12 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode> {
 /// What else a person may want who revokes a key that could sign releases.
 fn hints(revoked: &VerifierKey, before: &TrustStatement, next: &TrustStatement) -> Vec<String> {
     let mut hints = Vec::new();
-    for role in before.roles.iter().filter(|role| role.keys.iter().any(|key| key.public() == revoked.public())) {
+    for role in
+        before.roles.iter().filter(|role| role.keys.iter().any(|key| key.public() == revoked.public()))
+    {
         let RoleKind::Release(environment) = &role.kind else { continue };
-        let shut = next.floors.iter().any(|floor| floor.environment == *environment && floor.epoch > before.epoch);
+        let shut =
+            next.floors.iter().any(|floor| floor.environment == *environment && floor.epoch > before.epoch);
         if shut {
             continue;
         }

@@ -74,5 +74,11 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode> {
         arguments.new_key.display(),
         arguments.protection.words()
     ));
-    trust::propose(&next, &current, &[], &arguments.output, &Told::new(arguments.show).with("newKey", new.to_text()))
+    trust::propose(
+        &next,
+        &current,
+        &[],
+        &arguments.output,
+        &Told::new(arguments.show).with("newKey", new.to_text()),
+    )
 }

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use crate::commands::sign::changes_after;
 use crate::commands::snapshot_words::{plans, release_tally, tally_json};
 use crate::commands::trust::words;
-use crate::output::{Output, hex, time};
+use crate::output::{Output, coded, hex, time};
 
 /// Tells all about a file, whether it opens or not; the JSON is the value of `explanation`.
 pub(super) fn tell(
@@ -37,8 +37,14 @@ pub(super) fn tell(
     for (check, outcome) in explain(file, trust, policy) {
         let (mark, words) = match &outcome {
             None => ("-  ", "not reached".to_owned()),
-            Some(Ok(())) => ("yes", claim.map_or(String::new(), |(statement, _)| holds(check, statement, trust, policy))),
-            Some(Err(error)) => ("no ", format!("{error} ({})", error.code())),
+            Some(Ok(())) => {
+                ("yes", claim.map_or(String::new(), |(statement, _)| holds(check, statement, trust, policy)))
+            }
+            // What would help is told once, below.
+            Some(Err(error)) => {
+                let coded = coded(&error.to_string(), error.code());
+                ("no ", coded.lines().next().unwrap_or_default().to_owned())
+            }
         };
         show.say(format!("  {mark} {:<24} {words}", check.name()).trim_end());
         checks.push(as_json(check, &outcome));

@@ -14,7 +14,7 @@ use serde_json::json;
 use crate::commands::seal::before;
 use crate::commands::snapshot_words::ceilings;
 use crate::files;
-use crate::output::{Output, hex, time};
+use crate::output::{Output, coded, hex, time};
 
 /// Verify a sealed file as a host would, and show what it says.
 ///
@@ -71,7 +71,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
         false => serde_json::Value::Null,
     };
     let refuse = |code: &str, reason: String| {
-        show.say(&format!("refused: {reason} ({code})"));
+        show.say(&format!("refused: {}", coded(&reason, code)));
         show.object(&json!({
             "opened": false, "code": code, "reason": reason, "explanation": explanation.clone(),
         }));

@@ -77,7 +77,11 @@ impl Changes {
         next.issued = files::now().max(before.issued);
         next.expires = next.issued + lifetime.into().as_secs();
         self.drop_environments(&mut next)?;
-        self.change_role(&mut next, RoleKind::Root, (&self.add_root, &self.remove_root, self.root_threshold))?;
+        self.change_role(
+            &mut next,
+            RoleKind::Root,
+            (&self.add_root, &self.remove_root, self.root_threshold),
+        )?;
         let release = (&*self.add_release, &*self.remove_release, self.release_threshold);
         self.change_of_environment(&mut next, before, RoleKind::Release, release)?;
         let pulse = (&*self.add_pulse, &*self.remove_pulse, None);
@@ -176,8 +180,11 @@ impl Changes {
             let number = |text: &String| {
                 text.parse::<u64>().with_context(|| format!("`--floor`: `{text}` is no number"))
             };
-            let floor =
-                Floor { environment: environment.clone(), epoch: number(epoch)?, sequence: number(sequence)? };
+            let floor = Floor {
+                environment: environment.clone(),
+                epoch: number(epoch)?,
+                sequence: number(sequence)?,
+            };
             if floor.epoch > next.epoch {
                 bail!(
                     "the floor of `{environment}` is in epoch {epoch}, and the trust root in epoch {}: nothing could \
@@ -207,7 +214,10 @@ pub(crate) fn only_environment(trust: &TrustStatement) -> Result<String> {
     names.dedup();
     match names.as_slice() {
         [one] => Ok((*one).clone()),
-        _ => bail!("the trust root speaks of {} environments\nhint: name one with `--environment`", names.len()),
+        _ => bail!(
+            "the trust root speaks of {} environments\nhint: name one with `--environment`",
+            names.len()
+        ),
     }
 }
 
@@ -247,12 +257,8 @@ fn statement_digest(text: &str) -> Result<[u8; 32]> {
 /// That every role can still be met, said in the terms of these options.
 fn check_roles(next: &TrustStatement) -> Result<()> {
     for role in &next.roles {
-        let mut publics: Vec<&[u8; 32]> = role
-            .keys
-            .iter()
-            .filter(|key| !next.is_revoked_key(key))
-            .map(VerifierKey::public)
-            .collect();
+        let mut publics: Vec<&[u8; 32]> =
+            role.keys.iter().filter(|key| !next.is_revoked_key(key)).map(VerifierKey::public).collect();
         publics.sort_unstable();
         publics.dedup();
         let name = role.kind.to_text();

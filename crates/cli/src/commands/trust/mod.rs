@@ -19,7 +19,7 @@ pub(crate) use init::draft;
 
 use crate::commands::snapshot_words::tally_json;
 use crate::files;
-use crate::output::{Output, time};
+use crate::output::{Output, coded, time};
 use crate::signers::BoxedSigner;
 
 /// Make, change and show trust roots: which keys may sign what.
@@ -147,7 +147,7 @@ pub(crate) fn tell_signatures(
         ),
         (Ok(()), _) => show.say("ready"),
         (Err(_), false) => show.say("not ready: signatures are missing"),
-        (Err(error), true) => show.say(&format!("not ready: {error} ({})", error.code())),
+        (Err(error), true) => show.say(&format!("not ready: {}", coded(&error.to_string(), error.code()))),
     }
     let mut object = json!({
         "file": file,

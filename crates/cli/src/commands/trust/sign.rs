@@ -16,7 +16,9 @@ use crate::signers::Signing;
 ///
 /// Shows in words what it changes against the version before, asks, and adds one signature to the file.
 #[derive(clap::Args)]
-#[command(after_help = "Example:\n  flagstone trust sign proposal.note --trust trust.note --key root-ana.key")]
+#[command(
+    after_help = "Example:\n  flagstone trust sign proposal.note --trust trust.note --key root-ana.key"
+)]
 pub(crate) struct Arguments {
     /// The proposal
     file: PathBuf,

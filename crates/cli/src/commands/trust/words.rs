@@ -31,7 +31,9 @@ pub(crate) fn says(trust: &TrustStatement) -> Vec<String> {
         ));
     }
     lines.extend(trust.revoked_keys.iter().map(|revoked| format!("revoked: {}", key(revoked))));
-    lines.extend(trust.revoked_statements.iter().map(|digest| format!("revoked: statement {}", to_hex(digest))));
+    lines.extend(
+        trust.revoked_statements.iter().map(|digest| format!("revoked: statement {}", to_hex(digest))),
+    );
     lines
 }
 
@@ -99,14 +101,16 @@ fn floor_changes(before: &TrustStatement, next: &TrustStatement) -> Vec<String> 
     for floor in &next.floors {
         let old = before.floors.iter().find(|old| old.environment == floor.environment);
         if old != Some(floor) {
-            let was = old.map_or("none".into(), |old| format!("epoch {}, sequence {}", old.epoch, old.sequence));
+            let was =
+                old.map_or("none".into(), |old| format!("epoch {}, sequence {}", old.epoch, old.sequence));
             lines.push(format!(
                 "{}: nothing below epoch {}, sequence {} opens any more (before: {was})",
                 floor.environment, floor.epoch, floor.sequence
             ));
         }
     }
-    let gone = |floor: &&flagstone_seal::Floor| !next.floors.iter().any(|one| one.environment == floor.environment);
+    let gone =
+        |floor: &&flagstone_seal::Floor| !next.floors.iter().any(|one| one.environment == floor.environment);
     for floor in before.floors.iter().filter(gone) {
         lines.push(format!("{}: the floor at epoch {} is taken out", floor.environment, floor.epoch));
     }
