@@ -122,7 +122,7 @@ fn decrypt(public: &VerifierKey, pem: &str, passphrase: &str) -> Result<SecretKe
     let cost = scheme.kdf.scrypt().context(damaged)?;
     // Before any memory is taken: a file from elsewhere must not ask for all of it.
     let (least, most) = (1u64 << SMALLEST_WORK_FACTOR, 1u64 << LARGEST_WORK_FACTOR);
-    let sane = (least..=most).contains(&u64::from(cost.cost_parameter))
+    let sane = (least..=most).contains(&cost.cost_parameter)
         && u32::from(cost.block_size) == BLOCKS
         && cost.parallelization == 1;
     if !sane {

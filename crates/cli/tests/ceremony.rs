@@ -60,7 +60,9 @@ impl World {
         }
         let governor = world.home("governor");
         std::fs::create_dir(&governor).unwrap();
-        said(&governor, &["keys", "new", "acme.example/pulse", "-o", "pulse.key", "--plain"]);
+        std::fs::write(governor.join("passphrase"), "the long passphrase of the machine\n").unwrap();
+        let new = ["keys", "new", "acme.example/pulse", "-o", "pulse.key", "--work-factor", "10"];
+        said(&governor, &[&new[..], &["--passphrase-file", "passphrase"]].concat());
         world
     }
 
@@ -163,7 +165,8 @@ impl World {
 
     fn plane(&self) -> (Running, String) {
         let plane = ["--database", "g.sqlite", "--trust", "trust.note", "--pulse-key", "pulse.key"];
-        govern(&self.home("governor"), &[&plane[..], &AUDIENCE, &["--environment", "production"]].concat())
+        let place = ["--environment", "production", "--passphrase-file", "passphrase"];
+        govern(&self.home("governor"), &[&plane[..], &AUDIENCE, &place].concat())
     }
 }
 
@@ -248,7 +251,23 @@ fn three_people_found_rotate_revoke_and_recover() {
     let older = world.explained("one.sealed", &["--after", "two.sealed"], 1);
     assert_eq!(older["code"], "rollback");
 
-    // Ben's release key is in other hands: revoked, with a new epoch, a floor and a key that takes its place.
+    // A thief has ana's and ben's release keys, and signs a number beyond which nothing honest goes on.
+    let thief = ["seal", "flags.yaml", "--key", "release.key"];
+    std::fs::copy(world.home("ben").join("passphrase"), world.home("ana").join("bens")).unwrap();
+    let far = ["--sequence", "9000000000000000000", "-o", "far.sealed"];
+    world.signs("ana", &[&thief[..], &AUDIENCE, &far].concat());
+    let other = ["sign", "far.sealed", "--key", "../ben/release.key", "--yes", "--passphrase-file", "bens"];
+    world.by("ana", &other, 0);
+    world.by("ana", &["publish", "far.sealed", "--definition", "flags.yaml", "--to", &plane], 0);
+    let honest = ["publish", "two.sealed", "--definition", "flags.yaml", "--to", &plane];
+    let refused = flagstone(&world.home("cyd"), &honest);
+    assert!(
+        !refused.status.success() && common::told(&refused).contains("rollback"),
+        "{}",
+        common::told(&refused)
+    );
+
+    // Ben's release key is revoked, with a new epoch, a floor and a key that takes its place.
     said(&world.home("ben"), &["keys", "new", "acme.example/release-ben", "-o", "again.key", "--plain"]);
     world.pass("again.key.pub", "ben", "ana");
     let revoke = ["keys", "revoke", "acme.example/release-ben", "--trust", "trust.note", "-o", "revoke.note"];
@@ -266,7 +285,7 @@ fn three_people_found_rotate_revoke_and_recover() {
     assert_eq!(proposed["hints"], json!([]));
     world.agree("revoke.note", "cyd");
     let published = world.by("ana", &["trust", "publish", "revoke.note", "--to", &plane], 0);
-    assert!(published["answer"]["refused"].as_str().unwrap().contains("below-floor"), "{published}");
+    assert!(published["answer"]["refused"].as_str().unwrap().contains("threshold"), "{published}");
     world.take_over("revoke.note");
     let stolen = world.explained("one.sealed", &[], 1);
     assert_eq!(stolen["code"], "threshold", "of what ben signed nothing opens any more");

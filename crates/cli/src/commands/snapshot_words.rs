@@ -148,3 +148,82 @@ pub(crate) fn tally_json(tally: &Tally) -> Value {
         "others": tally.others, "wrong": tally.wrong,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use flagstone_compile::{Options, Source, compile};
+    use flagstone_snapshot::encode;
+
+    use super::*;
+
+    const FLAG: &str = "  answers:
+    state: ENABLED
+    owner: answers@acme.example
+    rationale: Shorter answers tested better with support agents.
+    expectedImpact: Satisfaction up two points.
+    worstCase: Confident wrong advice to paying customers.
+    rollbackPlan: Halt; every surface serves today within a minute.
+    onExpiry: safe
+    variants: { today: a@12, concise: a@15 }
+    defaultVariant: today
+    rollout:
+      baseline: today
+      candidate: concise
+      ceiling: 5%
+      guardrails:
+        - { metric: wrong, role: deterioration, share: 100%, promote: { notWorseBy: 10% } }
+      stages:
+        - { name: 5%, treat: 5%, control: 10%, bake: 60s, need: { units: 20 } }
+        - { name: 50%, treat: 50%, control: 50%, bake: 60s }
+";
+    const BANNER: &str =
+        "  banner: { state: ENABLED, variants: { on: true, off: false }, defaultVariant: on }\n";
+
+    fn snapshot(flags: &str) -> Vec<u8> {
+        let metrics = "metrics: { wrong: { event: answer, bad: { wrong: true } } }";
+        let text = format!("metadata: {{ environment: production }}\n{metrics}\nflags:\n{flags}");
+        let source = Source::new("flags.yaml", text);
+        let outcome = compile(&source, &Options { strict: true, ..Options::default() });
+        let draft = outcome.draft.unwrap_or_else(|| panic!("{}", outcome.diagnostics.render(&source, false)));
+        encode(&draft).unwrap()
+    }
+
+    fn told(before: &str, next: &str) -> Vec<String> {
+        let (before, next) = (snapshot(before), snapshot(next));
+        let mut lines = changes(&Snapshot::load(&before).unwrap(), &Snapshot::load(&next).unwrap());
+        let last = lines.pop().unwrap();
+        assert!(last.starts_with("compiled from"), "{last}");
+        lines
+    }
+
+    #[test]
+    fn what_people_decide_about_is_told() {
+        let both = format!("{FLAG}{BANNER}");
+        assert_eq!(told(&both, &both), [String::new(); 0]);
+        assert_eq!(told(&both, FLAG), ["`banner` is gone"]);
+        assert_eq!(told(FLAG, &both), ["`banner` is new"]);
+        let one = |from: &str, to: &str, words: &str| {
+            let next = both.replacen(from, to, 1);
+            assert_ne!(next, both);
+            assert_eq!(told(&both, &next), [words], "{to}");
+        };
+        one("ceiling: 5%", "ceiling: 50%", "`answers`: the ceiling is raised to `50%` (before: `5%`)");
+        let raised = both.replacen("ceiling: 5%", "ceiling: 50%", 1);
+        assert_eq!(told(&raised, &both), ["`answers`: the ceiling is lowered to `5%` (before: `50%`)"]);
+        one("a@15", "a@16", "`answers`: variant `concise` is \"a@16\" (before: \"a@15\")");
+        one("treat: 5%", "treat: 4%", "`answers` has other stages: 5%, 50%");
+        let other = both.replacen("defaultVariant: on", "defaultVariant: off", 1);
+        let lines =
+            ["`banner`: the default is `off` (before: `on`)", "`banner`: a halt gives `off` (before: `on`)"];
+        assert_eq!(told(&both, &other), lines);
+        let off = both.replacen("banner: { state: ENABLED", "banner: { state: DISABLED", 1);
+        assert_eq!(told(&both, &off), ["`banner` is turned off"]);
+    }
+
+    #[test]
+    fn plans_are_told_with_their_stages() {
+        let bytes = snapshot(FLAG);
+        let lines = plans(&Snapshot::load(&bytes).unwrap());
+        assert_eq!(lines, ["`answers` approved up to stage `5%` of 5%, 50%"]);
+    }
+}

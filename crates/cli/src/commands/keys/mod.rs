@@ -29,7 +29,7 @@ pub(crate) enum Command {
     },
     Import(import::Arguments),
     Rotate(rotate::Arguments),
-    Revoke(revoke::Arguments),
+    Revoke(Box<revoke::Arguments>),
 }
 
 /// A key from fresh randomness.

@@ -29,7 +29,7 @@ use crate::signers::BoxedSigner;
 #[derive(clap::Subcommand)]
 pub(crate) enum Command {
     Init(init::Arguments),
-    Propose(propose::Arguments),
+    Propose(Box<propose::Arguments>),
     Sign(sign::Arguments),
     Show(show::Arguments),
     Publish(publish::Arguments),

@@ -129,3 +129,79 @@ pub(crate) fn signatures(tally: &Tally) -> String {
     }
     text
 }
+
+#[cfg(test)]
+mod tests {
+    use flagstone_seal::{Floor, RoleKind, SecretKey};
+
+    use super::*;
+
+    fn public(name: &str, seed: u8) -> VerifierKey {
+        SecretKey::from_seed(name, [seed; 32]).unwrap().verifying_key()
+    }
+
+    fn trust() -> TrustStatement {
+        let role = |kind, keys| Role { kind, threshold: 1, keys };
+        TrustStatement {
+            version: 1,
+            epoch: 1,
+            issued: 1_790_000_000,
+            expires: 1_800_000_000,
+            roles: vec![
+                role(RoleKind::Root, vec![public("root", 1)]),
+                role(RoleKind::Release("production".into()), vec![public("ana", 2), public("ben", 3)]),
+            ],
+            floors: vec![Floor { environment: "production".into(), epoch: 1, sequence: 5 }],
+            revoked_keys: vec![public("old", 9)],
+            revoked_statements: vec![[1; 32]],
+        }
+    }
+
+    /// Whatever differs is told, and nothing else is.
+    #[test]
+    fn each_difference_is_told_once() {
+        let before = trust();
+        assert_eq!(changes(&before, &before).len(), 1, "how long it holds is always told");
+        let told = |change: &dyn Fn(&mut TrustStatement), words: &[&str]| {
+            let mut next = before.clone();
+            change(&mut next);
+            let lines = changes(&before, &next);
+            let (last, lines) = lines.split_last().unwrap();
+            assert!(last.starts_with("holds until"), "{last}");
+            assert_eq!(lines.len(), words.len(), "{lines:?}");
+            for (line, word) in lines.iter().zip(words) {
+                assert!(line.contains(word), "`{line}` without `{word}`");
+            }
+        };
+        told(&|next| next.epoch = 2, &["epoch 1 -> 2"]);
+        told(&|next| next.roles[1].threshold = 2, &["2 signatures are needed (before: 1)", "so it is 2 of"]);
+        told(&|next| next.roles[1].keys.push(public("cyd", 4)), &["adds cyd", "so it is 1 of"]);
+        told(&|next| next.roles[1].keys.truncate(1), &["removes ben", "so it is 1 of ana"]);
+        // The same public key under another name is another entry for people.
+        told(&|next| next.roles[1].keys[1] = public("bea", 3), &["adds bea", "removes ben", "so it is"]);
+        told(&|next| drop(next.roles.pop()), &["the role is taken out"]);
+        told(
+            &|next| {
+                let kind = RoleKind::Pulse("production".into());
+                next.roles.push(Role { kind, threshold: 1, keys: vec![public("p", 5)] });
+            },
+            &["pulse:production: a new role, 1 of p"],
+        );
+        told(
+            &|next| next.floors[0].sequence = 6,
+            &["nothing below epoch 1, sequence 6 opens any more (before: epoch 1"],
+        );
+        told(&|next| next.floors.clear(), &["is taken out"]);
+        told(&|next| next.revoked_keys.push(public("ben", 3)), &["revokes ben"]);
+        told(&|next| next.revoked_keys.clear(), &["takes back the revocation of old"]);
+        told(&|next| next.revoked_statements.push([2; 32]), &["revokes the statement 0202"]);
+        told(&|next| next.revoked_statements.clear(), &["takes back the revocation of the statement 0101"]);
+    }
+
+    #[test]
+    fn a_statement_is_told_whole() {
+        let lines = says(&trust());
+        assert_eq!(lines.len(), 5, "{lines:?}");
+        assert!(lines[1].starts_with("release:production: 1 of ana ("), "{lines:?}");
+    }
+}
