@@ -7,7 +7,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result, bail};
 use flagstone_compile::{Audience, Options, Outcome, Source, compile};
-use flagstone_seal::{SecretKey, TrustRoot, limits::SERVER_PAYLOAD_BYTES};
+use flagstone_seal::{TrustRoot, limits::SERVER_PAYLOAD_BYTES};
 
 use crate::{canaries, output};
 
@@ -54,21 +54,18 @@ fn write_with(path: &Path, bytes: &[u8], secret: bool) -> Result<()> {
     name.push(".part");
     let part = path.with_file_name(name);
     let mut options = fs::OpenOptions::new();
-    options.write(true).create(true).truncate(true);
-    #[cfg(unix)]
     if secret {
+        // What an interrupted run left behind may be open to others: a fresh file has its mode from the first byte on.
+        let _ = fs::remove_file(&part);
+        options.write(true).create_new(true);
+        #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    } else {
+        options.write(true).create(true).truncate(true);
     }
     let mut file = options.open(&part).with_context(context)?;
     file.write_all(bytes).and_then(|()| file.sync_all()).with_context(context)?;
     fs::rename(&part, path).with_context(context)
-}
-
-/// The secret key in a file.
-pub(crate) fn secret_key(path: &Path) -> Result<SecretKey> {
-    SecretKey::from_text(read_text(path)?.trim()).ok().with_context(|| {
-        format!("`{}` holds no secret key\nhint: `flagstone keys new` makes one", path.display())
-    })
 }
 
 /// The trust note in a file, verified by its own root keys.

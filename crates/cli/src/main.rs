@@ -3,7 +3,11 @@
 mod canaries;
 mod commands;
 mod files;
+mod key_file;
 mod output;
+mod passphrase;
+mod signer_command;
+mod signers;
 mod stop;
 
 use std::process::ExitCode;
@@ -11,7 +15,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use commands::{
-    compile, evaluate, govern, host, keys, ledger, open, operate, publish, replay, seal, trust, up,
+    compile, evaluate, govern, host, keys, ledger, open, operate, publish, replay, seal, sign, trust, up,
 };
 
 /// Staged rollouts that validate generative-AI behaviour before broad exposure.
@@ -42,6 +46,7 @@ enum Command {
     #[command(subcommand)]
     Trust(trust::Command),
     Seal(seal::Arguments),
+    Sign(sign::Arguments),
     Publish(publish::Arguments),
     Open(open::Arguments),
     Evaluate(evaluate::Arguments),
@@ -71,6 +76,7 @@ fn main() -> ExitCode {
         Command::Keys(command) => keys::run(&command),
         Command::Trust(command) => trust::run(&command),
         Command::Seal(arguments) => seal::run(&arguments),
+        Command::Sign(arguments) => sign::run(&arguments),
         Command::Publish(arguments) => publish::run(&arguments),
         Command::Open(arguments) => open::run(&arguments),
         Command::Evaluate(arguments) => evaluate::run(&arguments),

@@ -31,9 +31,34 @@ impl Output {
     }
 }
 
+/// A reason with its code, which goes before the hint where there is one.
+pub(crate) fn coded(reason: &str, code: &str) -> String {
+    match reason.split_once('\n') {
+        Some((reason, hint)) => format!("{reason} ({code})\n{hint}"),
+        None => format!("{reason} ({code})"),
+    }
+}
+
 /// The exit code of an answer.
 pub(crate) fn answer(yes: bool) -> ExitCode {
     if yes { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// Whether a person agrees: `yes` was given with the command, or they say so at the terminal.
+pub(crate) fn agreed(question: &str, yes: bool) -> anyhow::Result<bool> {
+    if yes {
+        return Ok(true);
+    }
+    if !std::io::stdin().is_terminal() {
+        anyhow::bail!(
+            "a signature is an approval, and there is no terminal to ask at\n\
+             hint: `--yes`, once you have looked at what is above"
+        );
+    }
+    eprint!("{question} [y/N] ");
+    let mut answer = String::new();
+    std::io::stdin().read_line(&mut answer)?;
+    Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
 }
 
 /// Whether messages on standard error may have colours.

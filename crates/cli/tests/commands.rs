@@ -43,7 +43,10 @@ fn blot(line: &str) -> String {
         let moment = word.len() >= 20 && word.contains('T') && word.contains("Z");
         let key = word.matches('+').count() >= 2 && word.contains('/');
         let digest = word.len() == 64 && word.bytes().all(|byte| byte.is_ascii_hexdigit());
+        let id = word.trim_matches(['(', ')', ',', ';']);
+        let id = id.len() == 8 && word.starts_with('(') && id.bytes().all(|byte| byte.is_ascii_hexdigit());
         words.push(match () {
+            () if id => "[id]".into(),
             () if moment => format!("[time]{}", word.get(20..).unwrap_or_default()),
             () if key => "[key]".into(),
             () if digest => "[digest]".into(),
@@ -69,10 +72,12 @@ fn from_a_definition_to_a_verified_file() {
     out: 1 flag (0 with a plan) for `production`: 417 bytes, written to flags.snapshot
     ");
     for role in ["root", "release", "pulse"] {
-        let made = run(&["keys", "new", &format!("acme.example/{role}"), "-o", &format!("{role}.key")]);
+        let name = format!("acme.example/{role}");
+        let made = run(&["keys", "new", &name, "-o", &format!("{role}.key"), "--plain"]);
         assert!(made.status.success(), "{}", shown(&made));
     }
-    insta::assert_snapshot!(shown(&run(&["keys", "new", "acme.example/root", "-o", "root.key"])), @r"
+    let again = run(&["keys", "new", "acme.example/root", "-o", "root.key", "--plain"]);
+    insta::assert_snapshot!(shown(&again), @r"
     exit 2
     err: error: `root.key` exists; a key is never overwritten
     err: hint: name another file
@@ -91,9 +96,11 @@ fn from_a_definition_to_a_verified_file() {
     insta::assert_snapshot!(shown(&trust), @r"
     exit 0
     out: trust root version 1, epoch 1, until [time] (trust.note)
-    out:   root: 1 of acme.example/root
-    out:   release:production: 1 of acme.example/release
-    out:   pulse:production: 1 of acme.example/pulse
+    out:   root: 1 of acme.example/root [id]
+    out:   release:production: 1 of acme.example/release [id]
+    out:   pulse:production: 1 of acme.example/pulse [id]
+    out:   root keys: 1 of 1 signatures: acme.example/root [id]
+    out: ready
     ");
     let seal = ["--audience", "acme.example/a", "--key", "release.key"];
     let sealed = run(&[&["seal", "flags.snapshot", "-o", "one.sealed"], &seal[..]].concat());
@@ -188,8 +195,17 @@ fn every_command_has_help_with_an_example() {
     for command in [
         "compile",
         "keys new",
+        "keys show",
+        "keys import",
+        "keys rotate",
+        "keys revoke",
         "trust init",
+        "trust propose",
+        "trust sign",
+        "trust show",
+        "trust publish",
         "seal",
+        "sign",
         "publish",
         "open",
         "evaluate",

@@ -27,6 +27,7 @@ function tells({ kind, flag, data }, status) {
     case "snapshot-posted": return `snapshot ${data.snapshot.epoch}.${data.snapshot.sequence} verified`;
     case "snapshot-adopted": return `snapshot ${data.snapshot.epoch}.${data.snapshot.sequence} is current`;
     case "snapshot-refused": return `refused: ${data.code}`;
+    case "trust": return `trust root ${data.version}, epoch ${data.epoch}, is in force`;
     case "attempt-begun": return `attempt ${data.attempt}: ${data.candidate} instead of ${data.baseline}`;
     case "definition-posted": return `for snapshot ${data.snapshot.slice(0, 8)}`;
     case "ceiling-raised": return `approved up to ${name(flag, data.to)}`;

@@ -19,7 +19,7 @@ pub struct GovernConfig {
     pub environment: String,
     /// The audience of the snapshots and pulses.
     pub audience: String,
-    /// The trust note that hosts pin, as signed by the root keys.
+    /// The trust note that hosts pin, or a later one, as signed by the root keys. From there on the stored ones are walked.
     pub trust: Vec<u8>,
     /// The pulse key. It must have the role `pulse:<environment>`.
     pub signer: Arc<dyn Signer + Send + Sync>,

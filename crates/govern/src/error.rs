@@ -32,6 +32,16 @@ pub enum GovernError {
         /// How it was refused.
         source: SealError,
     },
+    /// The trust notes in the database and the configured one do not belong together.
+    #[error(
+        "trust note {version} in the database is refused: {fault}\nhint: a control plane goes on from the trust notes it was given; start it with one of them"
+    )]
+    StoredTrust {
+        /// The version.
+        version: u64,
+        /// How it was refused.
+        fault: String,
+    },
     /// The pulse signer is not the key that the trust root names, or it failed.
     #[error("the pulse cannot be signed: {0}")]
     Sign(#[from] SignError),

@@ -3,14 +3,14 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError};
 
-use flagstone_seal::TrustRoot;
 use tokio::sync::{Mutex, watch};
 
 use crate::log::{self, Log};
 use crate::pulse::Published;
 use crate::snapshots::{Current, Waiting};
 use crate::store::Store;
-use crate::{GovernConfig, GovernError, ledger, ledger_notes, pulse, snapshots};
+use crate::trust::InForce;
+use crate::{GovernConfig, GovernError, ledger, ledger_notes, pulse, snapshots, trust};
 
 /// Entries added to the log under one checkpoint at most.
 const CHUNK: u32 = 4_096;
@@ -22,9 +22,8 @@ pub(crate) struct Governor {
     log: Arc<std::sync::Mutex<Log>>,
     /// How many entries the log has; nothing that a later one speaks of is served.
     pub(crate) logged: AtomicU64,
-    pub(crate) trust: TrustRoot,
-    /// SHA-256 of the trust note, in hexadecimal.
-    pub(crate) trust_etag: String,
+    /// Changed by whoever holds the steering.
+    pub(crate) trust: watch::Sender<Arc<InForce>>,
     /// Held by whoever changes a stage, a halt or the current snapshot: ticks and operators take turns.
     pub(crate) steering: Mutex<Steering>,
     pub(crate) published: watch::Sender<Option<Arc<Published>>>,
@@ -48,9 +47,6 @@ impl Governor {
     pub(crate) async fn open(config: GovernConfig) -> Result<Self, GovernError> {
         config.check()?;
         let now_ms = (config.clock)();
-        let trust =
-            TrustRoot::pin(&config.trust, now_ms / 1_000).map_err(|source| GovernError::Trust { source })?;
-        pulse::check_signer(&config, &trust, now_ms)?;
         let store = Store::open(&config.database, &config.audience, &config.environment).await?;
         let mut write = store.write().await?;
         let head = ledger::verify(&mut write, None).await?;
@@ -59,9 +55,11 @@ impl Governor {
         let key = config.log_signer.verifier_key();
         ledger_notes::log_key(&mut write, (&config.audience, &config.environment), &key, now_ms).await?;
         keys.push(key);
-        ledger_notes::trust(&mut write, &trust, &config.trust, now_ms).await?;
-        let (current, waiting) = snapshots::adopt(&mut write, &config, &trust, now_ms).await?;
+        let trust = trust::open(&mut write, &config, now_ms).await?;
+        pulse::check_signer(&config, &trust.root, now_ms)?;
+        let (current, waiting) = snapshots::adopt(&mut write, &config, &trust.root, now_ms).await?;
         let published = pulse::last(&mut write).await?;
+        let published = published.map(|last| trust::judge_pulse(&config, &trust.root, last, now_ms / 1_000));
         write.commit().await?;
         tracing::info!(entries = head.entries, environment = %config.environment, "ledger verified");
         let (folder, probe) = (config.log.clone(), config.log_probe.clone());
@@ -72,10 +70,9 @@ impl Governor {
         let governor = Self {
             logged: AtomicU64::new(log.size()),
             log: Arc::new(std::sync::Mutex::new(log)),
-            trust_etag: flagstone_events::to_hex(&crate::canonical::sha256(&[&config.trust])),
             config,
             store,
-            trust,
+            trust: watch::Sender::new(Arc::new(trust)),
             steering: Mutex::new(Steering { current, waiting, unpublished: None, shown: String::new() }),
             published: watch::Sender::new(None),
             status: watch::Sender::new(Arc::from("{}")),

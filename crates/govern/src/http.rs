@@ -17,7 +17,7 @@ use crate::canonical::sha256;
 use crate::error::Refusal;
 use crate::governor::Governor;
 use crate::operator::{Ask, Order};
-use crate::{dashboard, ingest, ledger, limits, live, log, pulse_live, snapshots, status};
+use crate::{dashboard, ingest, ledger, limits, live, log, pulse_live, snapshots, status, trust_routes};
 
 /// What every route gets.
 #[derive(Clone)]
@@ -26,7 +26,7 @@ pub(crate) struct Shared {
     pub(crate) live: live::Listeners,
 }
 
-type Answer = Result<Response, Refusal>;
+pub(crate) type Answer = Result<Response, Refusal>;
 
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
@@ -39,7 +39,7 @@ impl IntoResponse for Refusal {
 /// All routes.
 pub(crate) fn router(shared: Shared) -> Router {
     let environment = Router::new()
-        .route("/trust", get(trust))
+        .merge(trust_routes::routes())
         .route("/pulse", get(pulse))
         .route("/pulse/live", get(pulse_live::live))
         .route("/snapshots", post(post_snapshot).layer(DefaultBodyLimit::max(limits::MAX_SEALED_FILE)))
@@ -76,7 +76,7 @@ pub(crate) fn check_environment(shared: &Shared, environment: &str) -> Result<()
 }
 
 /// That the request bears the token, when one is set. Digests are compared, so that timing tells nothing.
-fn check_token(headers: &HeaderMap, token: Option<&String>) -> Result<(), Refusal> {
+pub(crate) fn check_token(headers: &HeaderMap, token: Option<&String>) -> Result<(), Refusal> {
     let Some(token) = token else { return Ok(()) };
     let sent = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
     let sent = sent.and_then(|value| value.strip_prefix("Bearer ")).unwrap_or_default();
@@ -88,7 +88,7 @@ fn check_token(headers: &HeaderMap, token: Option<&String>) -> Result<(), Refusa
 
 /// That the body says it is of this type. Browsers cannot send these types across sites without asking first, so a
 /// foreign page cannot give orders.
-fn check_type(headers: &HeaderMap, wanted: &'static str) -> Result<(), Refusal> {
+pub(crate) fn check_type(headers: &HeaderMap, wanted: &'static str) -> Result<(), Refusal> {
     let sent = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     if sent.split(';').next().is_some_and(|sent| sent.trim().eq_ignore_ascii_case(wanted)) {
         return Ok(());
@@ -97,7 +97,7 @@ fn check_type(headers: &HeaderMap, wanted: &'static str) -> Result<(), Refusal> 
 }
 
 /// Bytes with an entity tag, or 304 when the client has them.
-fn tagged(
+pub(crate) fn tagged(
     headers: &HeaderMap,
     etag: &str,
     content_type: &'static str,
@@ -121,21 +121,10 @@ fn digest_of(text: &str) -> Result<[u8; 32], Refusal> {
         .ok_or_else(|| Refusal::new(404, "unknown-snapshot", "a digest is 64 lower-case hexadecimal digits"))
 }
 
-async fn trust(State(shared): State<Shared>, Path(environment): Path<String>, headers: HeaderMap) -> Answer {
-    check_environment(&shared, &environment)?;
-    let governor = &shared.governor;
-    Ok(tagged(
-        &headers,
-        &governor.trust_etag,
-        "text/plain; charset=utf-8",
-        "no-cache",
-        governor.config.trust.clone(),
-    ))
-}
-
 async fn pulse(State(shared): State<Shared>, Path(environment): Path<String>, headers: HeaderMap) -> Answer {
     check_environment(&shared, &environment)?;
-    let Some(pulse) = shared.governor.published.borrow().clone() else {
+    let published = shared.governor.published.borrow().clone();
+    let Some(pulse) = published.filter(|pulse| !pulse.withdrawn) else {
         let message = "there is no pulse yet\nhint: post a sealed snapshot, and its definition when it has rollout plans";
         return Err(Refusal::new(503, "no-pulse", message));
     };
@@ -302,7 +291,12 @@ async fn start(
 /// Healthy: there is a pulse and it has not run out.
 async fn healthz(State(shared): State<Shared>) -> Response {
     let now = shared.governor.now_ms() / 1_000;
-    let fresh = shared.governor.published.borrow().as_ref().is_some_and(|pulse| pulse.expires > now);
+    let fresh = shared
+        .governor
+        .published
+        .borrow()
+        .as_ref()
+        .is_some_and(|pulse| !pulse.withdrawn && pulse.expires > now);
     let status = if fresh { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     (status, if fresh { "ok\n" } else { "no fresh pulse\n" }).into_response()
 }

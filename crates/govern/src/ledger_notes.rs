@@ -63,7 +63,8 @@ pub(crate) async fn trust(
     let claim = inspect(note, 0).map_err(|source| GovernError::Trust { source })?;
     let signers: Vec<&str> = claim.note.signatures().iter().map(|line| line.name).collect();
     let data: Value = json!({
-        "version": trust.version(), "epoch": trust.epoch(), "digest": digest, "signers": signers,
+        "version": trust.version(), "epoch": trust.epoch(), "digest": digest, "signers": signers, "expires": trust.expires(),
+        "revokedKeys": trust.statement().revoked_keys.iter().map(VerifierKey::to_text).collect::<Vec<_>>(),
     });
     let entry = Entry { kind: "trust", flag: None, actor: signers.join(", "), data };
     ledger::append(connection, now_ms, entry).await.map(drop)

@@ -64,6 +64,8 @@ mod status;
 mod steer;
 mod store;
 mod tally;
+mod trust;
+mod trust_routes;
 mod unit;
 mod unit_rows;
 mod words;

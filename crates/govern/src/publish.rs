@@ -13,8 +13,9 @@ impl Governor {
     /// Takes in a sealed file.
     pub(crate) async fn post_snapshot(&self, file: &[u8]) -> Result<(Posted, bool, Option<String>), Refusal> {
         let mut steering = self.steering.lock().await;
+        let trust = self.trust.borrow().clone();
         let mut write = self.store.write().await?;
-        let posted = snapshots::post(&mut write, &self.config, &self.trust, file, self.now_ms()).await;
+        let posted = snapshots::post(&mut write, &self.config, &trust.root, file, self.now_ms()).await;
         // A refusal may have been written down; it is kept too.
         write.commit().await?;
         let posted = posted?;
@@ -38,8 +39,9 @@ impl Governor {
 
     /// Makes the newest adoptable snapshot current and publishes.
     async fn adopt(&self, steering: &mut Steering, digest: &[u8; 32]) -> Result<Place, Refusal> {
+        let trust = self.trust.borrow().clone();
         let mut write = self.store.write().await?;
-        let adopted = snapshots::adopt(&mut write, &self.config, &self.trust, self.now_ms()).await?;
+        let adopted = snapshots::adopt(&mut write, &self.config, &trust.root, self.now_ms()).await?;
         write.commit().await?;
         (steering.current, steering.waiting) = adopted;
         self.tick_locked(steering).await?;

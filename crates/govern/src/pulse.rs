@@ -23,6 +23,8 @@ pub(crate) struct Published {
     pub(crate) note: Vec<u8>,
     /// SHA-256 of the note in hexadecimal, without quotes.
     pub(crate) etag: String,
+    /// The trust root in force refuses it: it is not served, and the next tick signs another.
+    pub(crate) withdrawn: bool,
 }
 
 /// What a pulse is to say.
@@ -67,15 +69,18 @@ pub(crate) async fn last(connection: &mut SqliteConnection) -> Result<Option<Pub
             .map_err(|_| GovernError::Stored("pulse digest"))?,
         etag: to_hex(&sha256(&[&note])),
         note,
+        withdrawn: false,
     }))
 }
 
 /// Signs and stores a pulse when it has to say something new or a third of the last one's life is over. What it says
-/// is in the ledger before anybody can fetch it. Returns none when the last one still does.
+/// is in the ledger before anybody can fetch it. `withdrawn`: the last one is out of force. Returns none when the last one
+/// still does.
 pub(crate) async fn renew(
     connection: &mut SqliteConnection,
     config: &GovernConfig,
     says: &Says,
+    withdrawn: bool,
     now_ms: u64,
 ) -> Result<Option<Published>, GovernError> {
     let now = now_ms / 1_000;
@@ -84,7 +89,7 @@ pub(crate) async fn renew(
     let lifetime = config.pulse_lifetime.as_secs();
     let new = before.as_ref().is_none_or(|before| before.says != digest);
     let fresh = |before: &Published| now >= before.issued && now < before.issued.saturating_add(lifetime / 3);
-    if !new && before.as_ref().is_some_and(fresh) {
+    if !new && !withdrawn && before.as_ref().is_some_and(fresh) {
         return Ok(None);
     }
     // Not below the time: a store that was lost or put back from a copy still goes on above what hosts have seen.
@@ -118,7 +123,7 @@ pub(crate) async fn renew(
     .execute(connection)
     .await?;
     let etag = to_hex(&sha256(&[&note]));
-    Ok(Some(Published { number, issued: now, expires, says: digest, note, etag }))
+    Ok(Some(Published { number, issued: now, expires, says: digest, note, etag, withdrawn: false }))
 }
 
 fn statement(config: &GovernConfig, number: u64, now: u64, says: &Says) -> PulseStatement {

@@ -57,7 +57,8 @@ impl Governor {
                 steered.push(self.steer(&mut write, plan, attempt, (evidence, units), now_ms).await?);
             }
             let says = says(current, &steered, operator::halted_flags(&mut write).await?);
-            published = pulse::renew(&mut write, &self.config, &says, now_ms).await?;
+            let withdrawn = self.published.borrow().as_ref().is_some_and(|last| last.withdrawn);
+            published = pulse::renew(&mut write, &self.config, &says, withdrawn, now_ms).await?;
         }
         write.commit().await?;
         steering.unpublished = published.or(steering.unpublished.take());

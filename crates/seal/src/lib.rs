@@ -138,8 +138,8 @@ pub use policy::{Clock, Mark, OpenPolicy, PulsePolicy};
 pub use pulse::open_pulse;
 #[cfg(any(test, feature = "sign"))]
 pub use sign::{
-    SecretKey, SignError, Signer, SnapshotStatementDraft, TrustDraft, cosign, seal_pulse, seal_snapshot,
-    seal_trust,
+    Proposal, SecretKey, SignError, Signer, SnapshotStatementDraft, Tally, TrustDraft, cosign, seal_pulse,
+    seal_snapshot, seal_trust, tally,
 };
 pub use statement::{
     Floor, PulseStage, PulseStatement, Role, RoleKind, SnapshotStatement, Statement, TrustStatement,

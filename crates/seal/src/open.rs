@@ -74,7 +74,7 @@ pub(crate) fn check_place(
 }
 
 /// Step 7, what the reader remembers.
-fn check_mark(mark: Mark, stored: Mark) -> Result<(), SealError> {
+pub(crate) fn check_mark(mark: Mark, stored: Mark) -> Result<(), SealError> {
     let (new, old) = ((mark.epoch, mark.sequence), (stored.epoch, stored.sequence));
     if new < old {
         return Err(SealError::Rollback);

@@ -14,7 +14,8 @@ const HOUR: Duration = Duration::from_secs(3_600);
 async fn govern(world: &World, folder: &std::path::Path) -> Govern {
     let database = folder.join("govern.sqlite");
     let signer = Box::new(world.governor.clone());
-    let mut config = GovernConfig::new(database, ENVIRONMENT, AUDIENCE, world.trust(), signer);
+    let log = Box::new(flagstone_seal::SecretKey::from_seed("flagstone.example/log", [44; 32]).unwrap());
+    let mut config = GovernConfig::new(database, ENVIRONMENT, AUDIENCE, world.trust(), signer, log);
     config.listen = "127.0.0.1:0".parse().unwrap();
     Govern::start(config).await.unwrap()
 }

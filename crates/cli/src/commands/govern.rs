@@ -11,7 +11,10 @@ use serde_json::json;
 
 use crate::commands::keys;
 use crate::files;
+use crate::key_file;
 use crate::output::{self, Output};
+use crate::passphrase::Passphrase;
+use crate::signers::Signing;
 use crate::stop;
 
 /// Run the control plane: take in events, judge, publish the pulse, show the dashboard.
@@ -26,12 +29,14 @@ pub(crate) struct Arguments {
     /// The SQLite file; made when missing
     #[arg(long, value_name = "FILE")]
     database: PathBuf,
-    /// The trust note that hosts pin
+    /// A trust note: the one that hosts pin, or a later one; newer ones may be published to it
     #[arg(long, value_name = "FILE")]
     trust: PathBuf,
-    /// The secret pulse key
+    /// The secret pulse key, or its public half with `--signer-command`
     #[arg(long, value_name = "FILE")]
     pulse_key: PathBuf,
+    #[command(flatten)]
+    signing: Signing,
     /// The secret log key, which signs the ledger's checkpoints; by default a file beside the database, made when missing
     #[arg(long, value_name = "FILE")]
     log_key: Option<PathBuf>,
@@ -88,7 +93,7 @@ impl Pace {
 }
 
 /// The log key in a file; a new one with this name, and its public half beside it, when there is none.
-pub(crate) fn log_key(file: &Path, name: &str) -> Result<SecretKey> {
+pub(crate) fn log_key(file: &Path, name: &str, passphrase: &Passphrase) -> Result<SecretKey> {
     if !file.exists() {
         // A name is the log's for good: no part of it may be one that keys cannot have.
         let secret = keys::generate(&name.replace('+', "-"))?;
@@ -97,18 +102,19 @@ pub(crate) fn log_key(file: &Path, name: &str) -> Result<SecretKey> {
         public.push(".pub");
         files::write(Path::new(&public), format!("{}\n", secret.verifying_key().to_text()).as_bytes())?;
     }
-    files::secret_key(file)
+    key_file::secret_key(file, passphrase)
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     output::log();
     let trust = files::read(&arguments.trust)?;
-    let key = files::secret_key(&arguments.pulse_key)?;
+    let key = arguments.signing.signer(&arguments.pulse_key)?;
     let log_key = match &arguments.log_key {
-        Some(file) => files::secret_key(file)?,
+        Some(file) => key_file::secret_key(file, &arguments.signing.passphrase)?,
         None => log_key(
             &arguments.database.with_extension("log.key"),
             &format!("{}/{}/log", arguments.audience, arguments.environment),
+            &arguments.signing.passphrase,
         )?,
     };
     let log_name = log_key.verifying_key().to_text();
@@ -117,7 +123,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
         &arguments.environment,
         &arguments.audience,
         trust,
-        Box::new(key),
+        key,
         Box::new(log_key),
     );
     if let Some(folder) = &arguments.log {

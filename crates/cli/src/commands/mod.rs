@@ -13,5 +13,7 @@ pub(crate) mod operate;
 pub(crate) mod publish;
 pub(crate) mod replay;
 pub(crate) mod seal;
+pub(crate) mod sign;
+pub(crate) mod snapshot_words;
 pub(crate) mod trust;
 pub(crate) mod up;

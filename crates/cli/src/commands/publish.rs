@@ -64,6 +64,13 @@ impl Publisher {
         Ok(answer)
     }
 
+    /// The next trust note of an environment.
+    pub(crate) async fn trust(&self, environment: &str, note: Vec<u8>) -> Result<Value> {
+        let url = format!("{}/v1/environments/{environment}/trust", self.base);
+        let request = self.client.post(url).header("content-type", "application/octet-stream");
+        self.send(request.body(note)).await
+    }
+
     /// An operator's order about one flag: `start`, `halt` or `resume`.
     pub(crate) async fn order(
         &self,

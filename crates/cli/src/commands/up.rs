@@ -1,7 +1,7 @@
 //! `flagstone up`: the whole loop in one process, on embedded defaults.
 
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -17,7 +17,9 @@ use crate::commands::host::{Running, pepper};
 use crate::commands::publish::Publisher;
 use crate::commands::{keys, seal, trust};
 use crate::files::{self, Compiling};
+use crate::key_file;
 use crate::output::{self, Output, time};
+use crate::passphrase::Passphrase;
 use crate::stop;
 
 /// Run everything at once: compile, seal, publish, govern, host. For trying things out and for small teams.
@@ -51,6 +53,8 @@ pub(crate) struct Arguments {
     #[command(flatten)]
     compiling: Compiling,
     #[command(flatten)]
+    passphrase: Passphrase,
+    #[command(flatten)]
     show: Output,
 }
 
@@ -72,7 +76,7 @@ async fn everything(arguments: &Arguments) -> Result<ExitCode> {
         show.object(&json!({"started": false}));
         return Ok(ExitCode::FAILURE);
     };
-    let keys = Keys::open(&arguments.data, &first.environment)?;
+    let keys = Keys::open(arguments, &first.environment)?;
     let mut config = GovernConfig::new(
         arguments.data.join("govern.sqlite"),
         &first.environment,
@@ -144,17 +148,19 @@ struct Keys {
 }
 
 impl Keys {
-    fn open(data: &Path, environment: &str) -> Result<Self> {
+    /// Keys made here are plain files, since nobody is asked; they can be put in place as encrypted ones, too.
+    fn open(arguments: &Arguments, environment: &str) -> Result<Self> {
+        let data = &arguments.data;
         let key = |role: &str| {
             let path = data.join("keys").join(format!("{role}.key"));
             if !path.exists() {
                 let secret = keys::generate(&format!("local/{role}"))?;
                 files::write_secret(&path, format!("{}\n", secret.to_text()).as_bytes())?;
             }
-            files::secret_key(&path)
+            key_file::secret_key(&path, &arguments.passphrase)
         };
         let (root, release, pulse) = (key("root")?, key("release")?, key("pulse")?);
-        let log = log_key(&data.join("keys").join("log.key"), "local/log")?;
+        let log = log_key(&data.join("keys").join("log.key"), "local/log", &arguments.passphrase)?;
         let path = data.join("trust.note");
         if !path.exists() {
             let draft = trust::draft(

@@ -56,21 +56,40 @@ pub fn seal_pulse(draft: &PulseStatement, signer: &dyn Signer) -> Result<Vec<u8>
 /// # Errors
 /// [`SignError`]; roles that cannot be met and keys in two kinds of role are refused before anyone signs.
 pub fn seal_trust(draft: &TrustDraft, signers: &[&dyn Signer]) -> Result<Vec<u8>, SignError> {
+    let trust = sorted(draft);
+    check_roles(&trust)?;
+    sign_note(&trust, signers)
+}
+
+/// A trust statement with its lists in order.
+fn sorted(draft: &TrustDraft) -> TrustDraft {
     let mut trust = draft.clone();
     trust.roles.sort_by(|a, b| a.kind.cmp(&b.kind));
     trust.floors.sort_by(|a, b| a.environment.cmp(&b.environment));
     trust.revoked_keys.sort_by_cached_key(crate::VerifierKey::to_text);
     trust.revoked_statements.sort_unstable();
-    check_roles(&trust)?;
-    sign_note(&trust, signers)
+    trust
 }
 
-/// Print, read back, sign.
-fn sign_note<S: Form>(statement: &S, signers: &[&dyn Signer]) -> Result<Vec<u8>, SignError> {
+/// A trust statement with its lists in order, and its one text.
+pub(super) fn trust_text(draft: &TrustDraft) -> Result<(TrustDraft, String), SignError> {
+    let trust = sorted(draft);
+    let text = checked_text(&trust)?;
+    Ok((trust, text))
+}
+
+/// The text of a statement, which a reader reads back to the same statement.
+fn checked_text<S: Form>(statement: &S) -> Result<String, SignError> {
     let text = statement.text();
     if statement::parse::<S>(&text)? != *statement {
         return Err(SignError::BadDraft { line: 0 });
     }
+    Ok(text)
+}
+
+/// Print, read back, sign.
+fn sign_note<S: Form>(statement: &S, signers: &[&dyn Signer]) -> Result<Vec<u8>, SignError> {
+    let text = checked_text(statement)?;
     statement.check_period()?;
     if signers.is_empty() {
         return Err(SignError::NoSigners);

@@ -2,15 +2,21 @@
 
 mod cosign;
 mod error;
+mod explain;
 mod make;
+mod proposal;
 mod secret;
+mod tally;
 
 use alloc::string::String;
 
 pub use cosign::cosign;
 pub use error::SignError;
+pub use explain::{Check, Outcome, explain};
 pub use make::{seal_pulse, seal_snapshot, seal_trust};
+pub use proposal::Proposal;
 pub use secret::SecretKey;
+pub use tally::{Tally, tally};
 
 use crate::key::VerifierKey;
 use crate::statement::TrustStatement;
@@ -51,5 +57,7 @@ pub struct SnapshotStatementDraft {
 /// What root keys are to say; [`seal_trust`] sorts its lists.
 pub type TrustDraft = TrustStatement;
 
+#[cfg(test)]
+mod passing;
 #[cfg(test)]
 mod tests;

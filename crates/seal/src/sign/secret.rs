@@ -48,6 +48,12 @@ impl SecretKey {
         out
     }
 
+    /// The 32 bytes that the key was made from: the secret itself, for those who store it in another form.
+    #[must_use]
+    pub fn seed(&self) -> &[u8; 32] {
+        self.key.as_bytes()
+    }
+
     /// The public half.
     #[must_use]
     pub fn verifying_key(&self) -> VerifierKey {
