@@ -16,7 +16,7 @@ use crate::canonical::sha256;
 use crate::error::Refusal;
 use crate::governor::Governor;
 use crate::operator::{Ask, Order};
-use crate::{dashboard, ingest, ledger, limits, live, snapshots, status};
+use crate::{dashboard, ingest, ledger, limits, live, reports, snapshots, status};
 
 /// What every route gets.
 #[derive(Clone)]
@@ -53,6 +53,7 @@ pub(crate) fn router(shared: Shared) -> Router {
         .route("/flags/{key}/halt", post(halt))
         .route("/flags/{key}/resume", post(resume))
         .route("/flags/{key}/start", post(start))
+        .merge(reports::routes())
         .layer(DefaultBodyLimit::max(limits::MAX_OPERATOR_BODY));
     Router::new()
         .nest("/v1/environments/{environment}", environment)
@@ -63,7 +64,7 @@ pub(crate) fn router(shared: Shared) -> Router {
 }
 
 /// That the path names the environment governed here.
-fn check_environment(shared: &Shared, environment: &str) -> Result<(), Refusal> {
+pub(crate) fn check_environment(shared: &Shared, environment: &str) -> Result<(), Refusal> {
     let own = &shared.governor.config.environment;
     if environment == own {
         return Ok(());
@@ -73,7 +74,7 @@ fn check_environment(shared: &Shared, environment: &str) -> Result<(), Refusal> 
 }
 
 /// That the request bears the token, when one is set. Digests are compared, so that timing tells nothing.
-fn check_token(headers: &HeaderMap, token: Option<&String>) -> Result<(), Refusal> {
+pub(crate) fn check_token(headers: &HeaderMap, token: Option<&String>) -> Result<(), Refusal> {
     let Some(token) = token else { return Ok(()) };
     let sent = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
     let sent = sent.and_then(|value| value.strip_prefix("Bearer ")).unwrap_or_default();

@@ -50,6 +50,8 @@ mod plan;
 mod publish;
 mod pulse;
 mod ranges;
+mod reports;
+mod slices;
 mod snapshots;
 mod stage;
 mod status;
@@ -58,6 +60,7 @@ mod store;
 mod tally;
 mod unit;
 mod unit_rows;
+mod withdraw;
 mod words;
 
 pub use attempts::Phase;

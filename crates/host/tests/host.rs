@@ -131,6 +131,7 @@ async fn the_circle_from_snapshot_to_report() {
                 assert_eq!(outcome.measures["latency_ms"], 12_500_000);
                 units.entry(outcome.unit.to_string()).or_default().push("outcome");
             }
+            Body::Withdrawal(_) => panic!("nobody withdrew"),
         }
     }
     assert_eq!(units.len(), 200);
