@@ -60,7 +60,8 @@ impl Pepper {
     /// find out by trying what they were made of.
     #[must_use]
     pub fn fingerprint_of(&self, parts: &[&[u8]]) -> String {
-        let all: Vec<&[u8]> = std::iter::once(b"fingerprint".as_slice()).chain(parts.iter().copied()).collect();
+        let all: Vec<&[u8]> =
+            std::iter::once(b"fingerprint".as_slice()).chain(parts.iter().copied()).collect();
         crate::to_hex(&self.tag(&all))
     }
 

@@ -60,9 +60,15 @@ impl std::fmt::Display for TokenError {
         match self {
             TokenError::Malformed => f.write_str("this is not the text of an exposure token"),
             TokenError::Version(found) => write!(f, "exposure token of version {found}, this reads 1"),
-            TokenError::Forged => f.write_str("the exposure token was altered, or made by a host with another pepper"),
-            TokenError::OtherAudience => f.write_str("the exposure token was made for another audience or environment"),
-            TokenError::Expired => f.write_str("the exposure token has expired\nhint: ask for the decision again"),
+            TokenError::Forged => {
+                f.write_str("the exposure token was altered, or made by a host with another pepper")
+            }
+            TokenError::OtherAudience => {
+                f.write_str("the exposure token was made for another audience or environment")
+            }
+            TokenError::Expired => {
+                f.write_str("the exposure token has expired\nhint: ask for the decision again")
+            }
         }
     }
 }

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 
 use flagstone_events::otlp::{Encoding, decode, decode_answer, encode, encode_answer};
 use flagstone_events::{
-    Arm, Batch, Body, Event, EventId, Exposure, Inclusion, Outcome, Pseudonym, SnapshotId, Stream, Withdrawal, limits,
+    Arm, Batch, Body, Event, EventId, Exposure, Inclusion, Outcome, Pseudonym, SnapshotId, Stream,
+    Withdrawal, limits,
 };
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -160,7 +161,9 @@ fn records_that_are_no_events_are_rejected_and_the_others_stand() {
     let mut sent: Value = serde_json::from_slice(&encode(&batch, "set", Encoding::Json)).unwrap();
     let records = sent["resourceLogs"][0]["scopeLogs"][0]["logRecords"].as_array_mut().unwrap();
     records.push(json!({"body": {"stringValue": "a line of a log"}}));
-    records.push(json!({"eventName": "gen_ai.evaluation.result", "attributes": [text("gen_ai.evaluation.name", "x")]}));
+    records.push(
+        json!({"eventName": "gen_ai.evaluation.result", "attributes": [text("gen_ai.evaluation.name", "x")]}),
+    );
     let received = decode(sent.to_string().as_bytes(), Encoding::Json).unwrap();
     assert_eq!((received.reports[0].events.len(), received.rejected), (1, 2));
     assert!(received.problem.unwrap().contains("no event"));

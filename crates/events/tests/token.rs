@@ -66,10 +66,19 @@ fn each_way_to_be_wrong_has_its_code() {
     let other = Tokens::new(&Pepper::from_bytes([6; 32]), "acme.example/assistant", "production");
     assert_eq!(open(other, &token, NOW), TokenError::Forged);
     let pepper = Pepper::from_bytes([5; 32]);
-    assert_eq!(open(Tokens::new(&pepper, "acme.example/other", "production"), &token, NOW), TokenError::OtherAudience);
-    assert_eq!(open(Tokens::new(&pepper, "acme.example/assistant", "test"), &token, NOW), TokenError::OtherAudience);
+    assert_eq!(
+        open(Tokens::new(&pepper, "acme.example/other", "production"), &token, NOW),
+        TokenError::OtherAudience
+    );
+    assert_eq!(
+        open(Tokens::new(&pepper, "acme.example/assistant", "test"), &token, NOW),
+        TokenError::OtherAudience
+    );
     // A boundary moved between the two names is another audience too.
-    assert_eq!(open(Tokens::new(&pepper, "acme.example/assistantp", "roduction"), &token, NOW), TokenError::OtherAudience);
+    assert_eq!(
+        open(Tokens::new(&pepper, "acme.example/assistantp", "roduction"), &token, NOW),
+        TokenError::OtherAudience
+    );
     assert_eq!(open(tokens(), "", NOW), TokenError::Malformed);
     assert_eq!(open(tokens(), "not a token", NOW), TokenError::Malformed);
     assert_eq!(open(tokens(), &"A".repeat(4_000), NOW), TokenError::Malformed);
@@ -82,7 +91,9 @@ fn a_token_shows_nothing_of_the_unit() {
     let exposure = exposure("assistant", "ana@example.com", Some(0));
     let token = tokens().seal(&exposure, NOW + 1_000).unwrap();
     let bytes = base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(&token).unwrap();
-    for needle in [exposure.unit.as_bytes().as_slice(), exposure.id.as_bytes(), b"ana", b"assistant", b"careful"] {
+    for needle in
+        [exposure.unit.as_bytes().as_slice(), exposure.id.as_bytes(), b"ana", b"assistant", b"careful"]
+    {
         assert!(!bytes.windows(needle.len()).any(|window| window == needle), "{needle:?}");
     }
     // The same decision of the same unit gives the same token, another unit's has no byte in common with it but the version.

@@ -148,12 +148,14 @@ async fn merge_rows(
     tally_units(connection, &before, &seen, live).await?;
     unit_rows::store(connection, &seen).await?;
     for (attempt, cohort, inclusion) in inclusions {
-        sqlx::query("INSERT INTO inclusions (attempt, cohort, inclusion) VALUES (?, ?, ?) ON CONFLICT DO NOTHING")
-            .bind(attempt)
-            .bind(cohort)
-            .bind(inclusion)
-            .execute(&mut *connection)
-            .await?;
+        sqlx::query(
+            "INSERT INTO inclusions (attempt, cohort, inclusion) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
+        )
+        .bind(attempt)
+        .bind(cohort)
+        .bind(inclusion)
+        .execute(&mut *connection)
+        .await?;
     }
     Ok(attempts)
 }

@@ -192,7 +192,8 @@ async fn store_exposures(
     );
     query.push_values(exposures, |mut row, exposure| {
         if keep == Keep::Id {
-            row.push_bind(exposure.id.as_bytes().to_vec()).push("'erased', '', '', 0, NULL, NULL, 0, x'', zeroblob(32), '', 0");
+            row.push_bind(exposure.id.as_bytes().to_vec())
+                .push("'erased', '', '', 0, NULL, NULL, 0, x'', zeroblob(32), '', 0");
             row.push_bind(now).push("1000000000");
             return;
         }

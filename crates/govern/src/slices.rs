@@ -97,11 +97,21 @@ mod tests {
 
     #[test]
     fn small_cells_are_merged_and_take_a_large_one_along_when_they_must() {
-        assert_eq!(released(&cells(&[("en", 45), ("de", 30), ("fr", 12), ("it", 9)]), 20), cells(&[("de", 20), ("en", 40), ("other", 20)]));
-        assert_eq!(released(&cells(&[("en", 45), ("de", 30), ("fr", 3)]), 20), cells(&[("en", 40), ("other", 20)]));
+        assert_eq!(
+            released(&cells(&[("en", 45), ("de", 30), ("fr", 12), ("it", 9)]), 20),
+            cells(&[("de", 20), ("en", 40), ("other", 20)])
+        );
+        assert_eq!(
+            released(&cells(&[("en", 45), ("de", 30), ("fr", 3)]), 20),
+            cells(&[("en", 40), ("other", 20)])
+        );
         assert_eq!(released(&cells(&[("en", 25), ("fr", 3)]), 20), cells(&[("other", 20)]));
         assert_eq!(released(&cells(&[("en", 12), ("fr", 3)]), 20), cells(&[]));
-        assert_eq!(released(&cells(&[("other", 19)]), 20), cells(&[]), "a value of that name is merged like any");
+        assert_eq!(
+            released(&cells(&[("other", 19)]), 20),
+            cells(&[]),
+            "a value of that name is merged like any"
+        );
     }
 
     proptest! {

@@ -98,10 +98,7 @@ pub(crate) fn covers(withdrawn: &Withdrawn, body: &Body) -> bool {
 }
 
 /// Takes the next units that withdrew out of what was derived. Returns how many it saw: 0 when there is no more.
-pub(crate) async fn apply(
-    connection: &mut SqliteConnection,
-    live: &[Live],
-) -> Result<usize, GovernError> {
+pub(crate) async fn apply(connection: &mut SqliteConnection, live: &[Live]) -> Result<usize, GovernError> {
     let rows = sqlx::query("SELECT unit, at_ms FROM withdrawals WHERE pending = 1 ORDER BY unit LIMIT ?")
         .bind(AT_ONCE)
         .fetch_all(&mut *connection)
@@ -134,7 +131,11 @@ async fn one(
             let Some(rule) = &metric.rule else { continue };
             let readings = unit_rows::readings(connection, &rule.digest, [&unit.to_vec()]).await?;
             let readings = readings.into_values().next().unwrap_or_default();
-            changes.moved(live.attempt, of_metric(&metric.name, old, &readings, metric.window_ms), Vec::new());
+            changes.moved(
+                live.attempt,
+                of_metric(&metric.name, old, &readings, metric.window_ms),
+                Vec::new(),
+            );
         }
     }
     changes.store(connection).await?;

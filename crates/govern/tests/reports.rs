@@ -1,5 +1,10 @@
 //! Reports that come over OTLP, from samples, from units that withdraw, and from people who forge them.
-#![allow(clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test that cannot go on stops")]
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on stops"
+)]
 
 mod common;
 
@@ -27,7 +32,8 @@ async fn started(world: &World) -> (Govern, Release) {
 /// What is counted, without anything that depends on the wire or the time.
 fn evidence(status: &Value) -> Value {
     let guardrails = flag(status)["guardrails"].as_array().expect("guardrails").iter().map(|one| {
-        ["metric", "treatedBad", "controlBad", "treatedUnits", "controlUnits", "logE"].map(|name| one[name].clone())
+        ["metric", "treatedBad", "controlBad", "treatedUnits", "controlUnits", "logE"]
+            .map(|name| one[name].clone())
     });
     let guardrails: Vec<_> = guardrails.collect();
     json!({"guardrails": guardrails, "units": flag(status)["units"], "cohorts": flag(status)["cohorts"],
@@ -37,14 +43,20 @@ fn evidence(status: &Value) -> Value {
 fn numbered(bodies: Vec<Body>) -> Vec<Batch> {
     let mut batches = Vec::new();
     for (chunk, first) in bodies.chunks(1_000).zip((1_u64..).step_by(1_000)) {
-        let events = (first..).zip(chunk).map(|(sequence, body)| Event { sequence, body: body.clone() }).collect();
+        let events =
+            (first..).zip(chunk).map(|(sequence, body)| Event { sequence, body: body.clone() }).collect();
         let dropped = BTreeMap::from([("spool-full".to_owned(), 3)]);
         batches.push(Batch::new("edge-1", None, dropped, events).expect("a batch"));
     }
     batches
 }
 
-async fn post_logs(world: &World, govern: &Govern, body: Vec<u8>, headers: &[(&str, &str)]) -> (u16, Vec<u8>) {
+async fn post_logs(
+    world: &World,
+    govern: &Govern,
+    body: Vec<u8>,
+    headers: &[(&str, &str)],
+) -> (u16, Vec<u8>) {
     let mut request = world.client.post(world.url(govern, "/otlp/v1/logs")).body(body);
     for (name, value) in headers {
         request = request.header(*name, *value);
@@ -82,18 +94,29 @@ async fn events_over_otlp_are_the_same_evidence() {
                 let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
                 packed.write_all(&encode(&batch, "set", Encoding::Protobuf)).expect("memory");
                 let headers = [PROTOBUF, ("content-encoding", "gzip")];
-                assert_eq!(post_logs(&world, &govern, packed.finish().expect("memory"), &headers).await.0, 200);
+                assert_eq!(
+                    post_logs(&world, &govern, packed.finish().expect("memory"), &headers).await.0,
+                    200
+                );
             }
         }
         govern.tick().await.expect("a tick");
         let status = world.status(&govern).await;
         let instance = &status["instances"][0];
         assert_eq!(
-            [&instance["instance"], &instance["received"], &instance["missing"], &instance["dropped"]["spool-full"]],
+            [
+                &instance["instance"],
+                &instance["received"],
+                &instance["missing"],
+                &instance["dropped"]["spool-full"]
+            ],
             [&json!("edge-1"), &json!(3_000), &json!(0), &json!(3)],
             "{wire}"
         );
-        assert_eq!((&status["delivery"]["exposures"], &status["delivery"]["outcomes"]), (&json!(1_500), &json!(1_500)));
+        assert_eq!(
+            (&status["delivery"]["exposures"], &status["delivery"]["outcomes"]),
+            (&json!(1_500), &json!(1_500))
+        );
         seen.push(evidence(&status));
         govern.shutdown().await;
     }
@@ -114,18 +137,27 @@ async fn otlp_that_is_partly_or_wholly_wrong() {
     let (status, answer) = post_logs(&world, &govern, body, &[JSON, bearer]).await;
     let answer: Value = serde_json::from_slice(&answer).expect("json");
     assert_eq!((status, &answer["partialSuccess"]["rejectedLogRecords"]), (200, &json!("2")));
-    assert!(answer["partialSuccess"]["errorMessage"].as_str().is_some_and(|text| !text.is_empty()), "{answer}");
+    assert!(
+        answer["partialSuccess"]["errorMessage"].as_str().is_some_and(|text| !text.is_empty()),
+        "{answer}"
+    );
     let (status, answer) = post_logs(&world, &govern, b"{".to_vec(), &[JSON, bearer]).await;
     let answer: Value = serde_json::from_slice(&answer).expect("json");
     assert_eq!((status, &answer["code"]), (400, &json!(3)));
     assert_eq!(post_logs(&world, &govern, vec![0xff; 9], &[PROTOBUF, bearer]).await.0, 400);
-    assert_eq!(post_logs(&world, &govern, Vec::new(), &[("content-type", "text/plain"), bearer]).await.0, 415);
+    assert_eq!(
+        post_logs(&world, &govern, Vec::new(), &[("content-type", "text/plain"), bearer]).await.0,
+        415
+    );
     let gzip = ("content-encoding", "gzip");
     assert_eq!(post_logs(&world, &govern, b"no gzip".to_vec(), &[PROTOBUF, bearer, gzip]).await.0, 400);
     // A small body that unpacks to a large one is not unpacked further than the cap.
     let mut bomb = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
     (0..64).for_each(|_| bomb.write_all(&[0; 1 << 20]).expect("memory"));
-    assert_eq!(post_logs(&world, &govern, bomb.finish().expect("memory"), &[PROTOBUF, bearer, gzip]).await.0, 413);
+    assert_eq!(
+        post_logs(&world, &govern, bomb.finish().expect("memory"), &[PROTOBUF, bearer, gzip]).await.0,
+        413
+    );
     govern.shutdown().await;
 }
 
@@ -157,7 +189,8 @@ async fn a_unit_that_withdraws_is_erased_as_if_it_had_never_been_there() {
         let (govern, release) = started(&world).await;
         let pulse = world.pulse(&govern).await;
         let at_ms = world.now_ms();
-        let (exposures, outcomes) = Traffic::new("edge-1", 2_000, 3_000).events(&release, &pulse, 0..600, at_ms);
+        let (exposures, outcomes) =
+            Traffic::new("edge-1", 2_000, 3_000).events(&release, &pulse, 0..600, at_ms);
         let gone = 0..40_u64;
         let withdrawals: Vec<Body> = gone.clone().map(|number| withdrawal(number, at_ms + 1_000)).collect();
         let withdrawn = exposures.iter().filter(|body| is_of(body, gone.clone())).count();
@@ -173,16 +206,20 @@ async fn a_unit_that_withdraws_is_erased_as_if_it_had_never_been_there() {
         }
         let mut sequence = 1;
         for step in &steps {
-            let events: Vec<Event> =
-                (sequence..).zip(step).map(|(sequence, body)| Event { sequence, body: body.clone() }).collect();
+            let events: Vec<Event> = (sequence..)
+                .zip(step)
+                .map(|(sequence, body)| Event { sequence, body: body.clone() })
+                .collect();
             sequence += events.len() as u64;
             let batch = Batch::new("edge-1", None, BTreeMap::new(), events).expect("a batch");
             assert_eq!(world.report(&govern, &batch).await.0, 200);
             govern.tick().await.expect("a tick");
         }
         // Sent again, as at-least-once allows: the erased events are known, and do not come back.
-        let again: Vec<Event> =
-            (sequence..).zip(&steps[0]).map(|(sequence, body)| Event { sequence, body: body.clone() }).collect();
+        let again: Vec<Event> = (sequence..)
+            .zip(&steps[0])
+            .map(|(sequence, body)| Event { sequence, body: body.clone() })
+            .collect();
         let total = again.len();
         let batch = Batch::new("edge-1", None, BTreeMap::new(), again).expect("a batch");
         assert_eq!(world.report(&govern, &batch).await, (200, json!({"accepted": 0, "duplicates": total})));
@@ -193,15 +230,22 @@ async fn a_unit_that_withdraws_is_erased_as_if_it_had_never_been_there() {
         seen.push(counted);
         if order != "never there" {
             let delivery = &status["delivery"];
-            assert_eq!((&delivery["withdrawals"], &delivery["erasedEvents"]), (&json!(40), &json!(80)), "{order}");
+            assert_eq!(
+                (&delivery["withdrawals"], &delivery["erasedEvents"]),
+                (&json!(40), &json!(80)),
+                "{order}"
+            );
         }
         govern.shutdown().await;
-        let mut file = SqliteConnectOptions::new().filename(world.database()).connect().await.expect("the file");
+        let mut file =
+            SqliteConnectOptions::new().filename(world.database()).connect().await.expect("the file");
         for table in ["exposures", "outcomes", "units", "readings"] {
-            let rows = sqlx::query(sqlx::AssertSqlSafe(format!("SELECT unit FROM {table}"))).fetch_all(&mut file);
+            let rows =
+                sqlx::query(sqlx::AssertSqlSafe(format!("SELECT unit FROM {table}"))).fetch_all(&mut file);
             for row in rows.await.expect("rows") {
                 let unit: Vec<u8> = row.get("unit");
-                let left = gone.clone().any(|number| withdrawal(number, 0).unit().as_bytes().as_slice() == unit);
+                let left =
+                    gone.clone().any(|number| withdrawal(number, 0).unit().as_bytes().as_slice() == unit);
                 assert!(!left, "{order}: `{table}` still has a unit that withdrew");
             }
         }
@@ -227,7 +271,10 @@ async fn who_consents_again_counts_from_then_on() {
     let status = world.status(&govern).await;
     let units = |arm: &str| flag(&status)["units"][arm].as_u64().unwrap_or(0);
     assert!(units("treatment") > 5 && units("control") > 5, "{}", flag(&status)["units"]);
-    assert_eq!(status["delivery"]["erasedEvents"], 400, "the first exposures; the second ones and their outcomes stay");
+    assert_eq!(
+        status["delivery"]["erasedEvents"], 400,
+        "the first exposures; the second ones and their outcomes stay"
+    );
     let measured = flag(&status)["guardrails"][0]["treatedUnits"].as_u64();
     assert_eq!(measured, Some(units("treatment")));
     govern.shutdown().await;
@@ -248,7 +295,14 @@ fn sampled(bodies: Vec<Body>, parts: u32) -> Vec<Body> {
     kept
 }
 
-async fn round(world: &World, govern: &Govern, release: &Release, traffic: &mut Traffic, units: std::ops::Range<u64>, parts: u32) {
+async fn round(
+    world: &World,
+    govern: &Govern,
+    release: &Release,
+    traffic: &mut Traffic,
+    units: std::ops::Range<u64>,
+    parts: u32,
+) {
     let pulse = world.pulse(govern).await;
     let (exposures, outcomes) = traffic.events(release, &pulse, units, world.now_ms());
     world.pass(30);
@@ -265,7 +319,8 @@ async fn a_sample_bends_no_comparison() {
     let pepper = Pepper::from_bytes([3; 32]);
     let mut logs = Vec::new();
     for trial in 0..60_u64 {
-        let (mut units, sampling) = ([0_u64; 2], Sampling { inclusion: Inclusion::new(200_000_000).expect("a share") });
+        let (mut units, sampling) =
+            ([0_u64; 2], Sampling { inclusion: Inclusion::new(200_000_000).expect("a share") });
         for number in 0..3_000_u64 {
             let name = format!("unit {number} of trial {trial}");
             let unit = Pseudonym::of(&pepper, Stream::Production, &UnitKey::new(&name).expect("a key"));
@@ -335,12 +390,14 @@ async fn threat_24_forged_reports_are_refused_or_show() {
     let mut traffic = Traffic::new("edge-1", 1_000, 1_000);
     let (exposures, outcomes) = traffic.events(&release, &pulse, 0..20_000, world.now_ms());
     let mut forged = Vec::new();
-    let made_up = exposures.iter().zip(&outcomes).filter(|(body, _)| {
-        matches!(body, Body::Exposure(exposure) if exposure.arm == Arm::Treatment)
-    });
+    let made_up = exposures
+        .iter()
+        .zip(&outcomes)
+        .filter(|(body, _)| matches!(body, Body::Exposure(exposure) if exposure.arm == Arm::Treatment));
     for ((exposure, outcome), number) in made_up.take(1_000).zip(0_u128..) {
         let unit = Pseudonym::from_bytes((number | 1 << 100).to_be_bytes());
-        let (Body::Exposure(mut exposure), Body::Outcome(mut outcome)) = (exposure.clone(), outcome.clone()) else {
+        let (Body::Exposure(mut exposure), Body::Outcome(mut outcome)) = (exposure.clone(), outcome.clone())
+        else {
             panic!("an exposure and an outcome")
         };
         (exposure.unit, outcome.unit) = (unit, unit);
@@ -351,7 +408,8 @@ async fn threat_24_forged_reports_are_refused_or_show() {
     }
     let report = async |bodies: Vec<Body>, traffic: &mut Traffic, token: &str| {
         for batch in traffic.batches(bodies) {
-            let request = world.client.post(world.url(&govern, "/events")).header("content-type", "application/json");
+            let request =
+                world.client.post(world.url(&govern, "/events")).header("content-type", "application/json");
             let request = request.bearer_auth(token).body(batch.to_json().expect("within limits"));
             let (status, _) = answer(request).await;
             if status != 200 {
@@ -377,7 +435,12 @@ async fn threat_24_forged_reports_are_refused_or_show() {
     let status = world.status(&govern).await;
     let (log_e, threshold) = ratio(&status);
     assert!(log_e > threshold, "forged: {log_e} > {threshold}");
-    assert_eq!((&flag(&status)["action"], &flag(&status)["stage"]), (&json!("hold"), &json!(0)), "{}", flag(&status)["reasons"]);
+    assert_eq!(
+        (&flag(&status)["action"], &flag(&status)["stage"]),
+        (&json!("hold"), &json!(0)),
+        "{}",
+        flag(&status)["reasons"]
+    );
     govern.shutdown().await;
 }
 
@@ -405,7 +468,12 @@ async fn threat_25_a_metric_that_falls_silent_holds() {
         govern.tick().await.expect("a tick");
     }
     let status = world.status(&govern).await;
-    assert_eq!((&flag(&status)["phase"], &flag(&status)["stage"]), (&json!("held"), &json!(0)), "{}", flag(&status)["reasons"]);
+    assert_eq!(
+        (&flag(&status)["phase"], &flag(&status)["stage"]),
+        (&json!("held"), &json!(0)),
+        "{}",
+        flag(&status)["reasons"]
+    );
     let said = flag(&status)["settled"].to_string();
     assert!(said.contains("answer-"), "it names the metric: {said}");
     govern.shutdown().await;
@@ -420,7 +488,10 @@ async fn threat_26_no_names_in_the_file_and_no_small_cells_over_http() {
     let govern = Govern::start(config).await.expect("a governor");
     let release = world.release(1, &definition("everyone", "answer@15"));
     let operator = |request: reqwest::RequestBuilder| request.bearer_auth("operator-operator");
-    let file = world.client.post(world.url(&govern, "/snapshots")).header("content-type", "application/octet-stream");
+    let file = world
+        .client
+        .post(world.url(&govern, "/snapshots"))
+        .header("content-type", "application/octet-stream");
     assert_eq!(answer(operator(file.body(release.file.clone()))).await.0, 201);
     let path = format!("/definitions/{}", flagstone_events::to_hex(&release.mark.digest));
     let request = world.client.put(world.url(&govern, &path)).body(release.definition.clone());

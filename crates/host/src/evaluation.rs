@@ -129,6 +129,10 @@ impl From<&str> for ContextText {
         // A text that cannot be read names no unit, so nothing is recorded of it.
         let read = serde_json::from_str::<Unit>(text).ok();
         let (key, consent) = read.map_or((None, None), |unit| (unit.key, unit.consent));
-        Self { unit: unit(key.as_ref()), analytics: consent.as_ref().and_then(analytics), text: text.to_owned() }
+        Self {
+            unit: unit(key.as_ref()),
+            analytics: consent.as_ref().and_then(analytics),
+            text: text.to_owned(),
+        }
     }
 }

@@ -214,7 +214,8 @@ impl Host {
         }
         let loaded = self.live.current().ok_or("PROVIDER_NOT_READY")?;
         let (now, at_ms) = (self.clock.seconds(), self.clock.milliseconds());
-        let decided = loaded.flags().iter().map(|flag| self.decide(&loaded, &context, &flag.key, (now, at_ms)));
+        let decided =
+            loaded.flags().iter().map(|flag| self.decide(&loaded, &context, &flag.key, (now, at_ms)));
         Ok(decided.collect())
     }
 
@@ -388,7 +389,8 @@ fn check(config: &HostConfig) -> Result<(), HostError> {
     if !(1..=flagstone_events::limits::MAX_BATCH_EVENTS).contains(&config.batch_events) {
         return wrong("`batch_events` is out of range\nhint: 1 to 1,000");
     }
-    let short = |token: &Option<String>| token.as_ref().is_some_and(|token| token.len() < limits::SHORTEST_TOKEN);
+    let short =
+        |token: &Option<String>| token.as_ref().is_some_and(|token| token.len() < limits::SHORTEST_TOKEN);
     if short(&config.reporting.door_token) {
         return wrong("`door_token` has fewer than 16 characters");
     }
@@ -413,7 +415,8 @@ fn report_url(config: &HostConfig, source: &Source) -> Result<Option<(String, Wi
             )));
         }
         let address = address.trim_end_matches('/');
-        let url = if address.ends_with("/v1/logs") { address.to_owned() } else { format!("{address}/v1/logs") };
+        let url =
+            if address.ends_with("/v1/logs") { address.to_owned() } else { format!("{address}/v1/logs") };
         let set = format!("{}/{}", config.audience, config.environment);
         return Ok(Some((url, Wire::Otlp { set })));
     }

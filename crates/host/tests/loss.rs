@@ -98,7 +98,11 @@ async fn receive(State(receiver): State<Arc<Mutex<Receiver>>>, body: Bytes) -> (
             None => {}
         }
     }
-    if manner == 1 { (StatusCode::INTERNAL_SERVER_ERROR, "taken, but it does not say so") } else { (StatusCode::OK, "{}") }
+    if manner == 1 {
+        (StatusCode::INTERNAL_SERVER_ERROR, "taken, but it does not say so")
+    } else {
+        (StatusCode::OK, "{}")
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -137,7 +141,10 @@ async fn threat_22_two_hundred_kills_lose_nothing_that_is_not_declared() {
     let numbered = receiver.events.values().max().copied().unwrap();
     let declared: u64 = status.events.dropped.values().sum();
     assert_eq!(received + declared, numbered, "received {received}, declared {:?}", status.events.dropped);
-    assert!(numbered > kept, "everything that was said to be kept was numbered: {numbered} of {kept} and more");
+    assert!(
+        numbered > kept,
+        "everything that was said to be kept was numbered: {numbered} of {kept} and more"
+    );
     assert_eq!(receiver.instances.len(), 1);
     assert_eq!(receiver.dropped, status.events.dropped, "the receiver was told of every loss");
     assert!(receiver.repeated > 0, "no batch ever came twice: the test tests nothing");
@@ -156,7 +163,8 @@ fn run_and_kill(told: &str, kill: usize) -> u64 {
     let lines = BufReader::new(child.stdout.take().unwrap()).lines();
     let mut kept = 0;
     // After one round of work, or two, or more; then a few microseconds into the next.
-    let kept_lines = lines.filter_map(|line| line.unwrap().rsplit_once("kept ")?.1.trim().parse::<u64>().ok());
+    let kept_lines =
+        lines.filter_map(|line| line.unwrap().rsplit_once("kept ")?.1.trim().parse::<u64>().ok());
     for told in kept_lines.take(1 + kill % 5) {
         kept = told;
     }

@@ -136,7 +136,11 @@ async fn threat_26_no_marker_leaves_the_process() {
     for (place, bytes) in &seen {
         for marker in MARKERS {
             let found = bytes.windows(marker.len()).any(|window| window == marker.as_bytes());
-            assert!(!found, "`{marker}` is in {place}: {}", String::from_utf8_lossy(bytes).chars().take(2_000).collect::<String>());
+            assert!(
+                !found,
+                "`{marker}` is in {place}: {}",
+                String::from_utf8_lossy(bytes).chars().take(2_000).collect::<String>()
+            );
         }
     }
 }

@@ -118,7 +118,9 @@ async fn threat_28_no_event_without_consent_and_the_sum_still_adds_up() {
             let unit = format!("user-{number}");
             let asked = context(&unit, said.clone());
             // As a value and as text, which are read in different ways.
-            for evaluation in [host.evaluate("assistant", &asked), host.evaluate("plain", asked.to_string().as_str())] {
+            for evaluation in
+                [host.evaluate("assistant", &asked), host.evaluate("plain", asked.to_string().as_str())]
+            {
                 assert!(evaluation.value().is_some(), "the decision is made either way");
                 let recorded = host.expose(&evaluation);
                 assert_eq!(recorded == Recorded::Queued, grants, "{said} under {rule:?}");
@@ -155,7 +157,11 @@ async fn a_sample_keeps_whole_units_and_says_with_which_probability() {
         let unit = format!("user-{number}");
         let evaluation = host.evaluate("assistant", context(&unit, json!({})));
         let recorded = host.expose(&evaluation);
-        assert_eq!(host.outcome(&unit, outcome(&unit)) == Recorded::Queued, recorded == Recorded::Queued, "{unit}");
+        assert_eq!(
+            host.outcome(&unit, outcome(&unit)) == Recorded::Queued,
+            recorded == Recorded::Queued,
+            "{unit}"
+        );
         assert!(matches!(recorded, Recorded::Queued | Recorded::Reduced("sampled-out")), "{recorded:?}");
         if recorded == Recorded::Queued {
             *kept.entry(evaluation.decision.variant.unwrap()).or_insert(0) += 1;
@@ -198,7 +204,8 @@ async fn streams_are_the_hosts_and_never_mix() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_withdrawal_names_the_unit_in_every_stream_and_under_every_pepper() {
     let bench = Bench::new().await;
-    let next = NextPepper { pepper: Pepper::from_bytes([8; 32]), not_before_ms: u64::MAX, at_latest_ms: u64::MAX };
+    let next =
+        NextPepper { pepper: Pepper::from_bytes([8; 32]), not_before_ms: u64::MAX, at_latest_ms: u64::MAX };
     let host = bench.host(|config| config.reporting.next_pepper = Some(next)).await;
     assert_eq!(host.withdraw("ana"), Recorded::Queued);
     assert_eq!(host.withdraw(""), Recorded::Dropped("invalid"));
@@ -290,7 +297,8 @@ impl Doors {
             request = request.header(*name, *value);
         }
         let answer = request.send().await.unwrap();
-        let tag = answer.headers().get("etag").map(|tag| tag.to_str().unwrap().to_owned()).unwrap_or_default();
+        let tag =
+            answer.headers().get("etag").map(|tag| tag.to_str().unwrap().to_owned()).unwrap_or_default();
         (answer.status().as_u16(), answer.json().await.unwrap_or_default(), tag)
     }
 }
@@ -340,9 +348,18 @@ async fn the_doors_ask_for_the_token_when_one_is_set() {
         })
         .await;
     let doors = Doors::open(&host).await;
-    let body = json!({"context": {"targetingKey": "ana"}, "targetingKey": "ana", "name": "x", "request": "y"});
-    for path in ["/ofrep/v1/evaluate/flags/plain", "/ofrep/v1/evaluate/flags", "/v1/outcomes", "/v1/withdrawals"] {
-        for wrong in ["", "Bearer ", "Bearer a door token of lengtH", "Basic a door token of length", "a door token of length"] {
+    let body =
+        json!({"context": {"targetingKey": "ana"}, "targetingKey": "ana", "name": "x", "request": "y"});
+    for path in
+        ["/ofrep/v1/evaluate/flags/plain", "/ofrep/v1/evaluate/flags", "/v1/outcomes", "/v1/withdrawals"]
+    {
+        for wrong in [
+            "",
+            "Bearer ",
+            "Bearer a door token of lengtH",
+            "Basic a door token of length",
+            "a door token of length",
+        ] {
             let (status, answer, _) = doors.post(path, body.clone(), &[("authorization", wrong)]).await;
             assert_eq!((status, &answer["error"]), (401, &json!("unauthorised")), "{path} with `{wrong}`");
         }
@@ -357,7 +374,11 @@ async fn the_doors_ask_for_the_token_when_one_is_set() {
     host.shutdown(Duration::from_secs(5)).await;
     let plane = bench.plane.lock().unwrap();
     assert!(!plane.authorisations.is_empty());
-    assert!(plane.authorisations.iter().all(|sent| sent == "Bearer a report token"), "{:?}", plane.authorisations);
+    assert!(
+        plane.authorisations.iter().all(|sent| sent == "Bearer a report token"),
+        "{:?}",
+        plane.authorisations
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -368,7 +389,8 @@ async fn bulk_evaluation_and_its_entity_tag() {
     let path = "/ofrep/v1/evaluate/flags";
     let body = |unit: &str| json!({"context": context(unit, json!({}))});
     let (status, answer, tag) = doors.post(path, body("ana"), &[]).await;
-    let keys: Vec<_> = answer["flags"].as_array().unwrap().iter().map(|flag| flag["key"].as_str().unwrap()).collect();
+    let keys: Vec<_> =
+        answer["flags"].as_array().unwrap().iter().map(|flag| flag["key"].as_str().unwrap()).collect();
     assert_eq!((status, keys), (200, vec!["assistant", "plain"]));
     for flag in answer["flags"].as_array().unwrap() {
         let one = format!("{path}/{}", flag["key"].as_str().unwrap());
@@ -404,7 +426,9 @@ async fn bulk_evaluation_and_its_entity_tag() {
     bench.time.fetch_add(1_800_000, Ordering::Relaxed);
     assert_eq!(tokens().await, 200);
     assert_eq!(host.status().events.made, 0, "nobody has been given anything");
-    for (wrong, code) in [(json!({"context": 5}), "INVALID_CONTEXT"), (json!({"context": {}, "apply": 1}), "PARSE_ERROR")] {
+    for (wrong, code) in
+        [(json!({"context": 5}), "INVALID_CONTEXT"), (json!({"context": {}, "apply": 1}), "PARSE_ERROR")]
+    {
         let (status, answer, _) = doors.post(path, wrong, &[]).await;
         assert_eq!((status, &answer["errorCode"]), (400, &json!(code)));
     }
@@ -412,7 +436,10 @@ async fn bulk_evaluation_and_its_entity_tag() {
     let answer = get.send().await.unwrap();
     let tag = answer.headers()["etag"].clone();
     let body: Value = answer.json().await.unwrap();
-    assert_eq!((&body["name"], &body["capabilities"]["cacheInvalidation"]["polling"]["enabled"]), (&json!("flagstone"), &json!(true)));
+    assert_eq!(
+        (&body["name"], &body["capabilities"]["cacheInvalidation"]["polling"]["enabled"]),
+        (&json!("flagstone"), &json!(true))
+    );
     let get = doors.client.get(format!("{}/ofrep/v1/configuration", doors.base)).header("if-none-match", tag);
     assert_eq!(get.send().await.unwrap().status().as_u16(), 304);
     drop(doors.stop);
@@ -447,5 +474,8 @@ async fn threat_27_a_dictionary_of_all_ids_finds_nobody() {
         let plain = sha2::Sha256::digest(name.as_bytes());
         dictionary.insert(flagstone_events::Pseudonym::from_bytes(plain[..16].try_into().unwrap()));
     }
-    assert_eq!(dictionary.intersection(&streams[0]).count() + dictionary.intersection(&streams[1]).count(), 0);
+    assert_eq!(
+        dictionary.intersection(&streams[0]).count() + dictionary.intersection(&streams[1]).count(),
+        0
+    );
 }

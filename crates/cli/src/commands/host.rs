@@ -53,6 +53,8 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "DURATION", default_value = "10s")]
     drain: humantime::Duration,
     #[command(flatten)]
+    reporting: super::reporting::Arguments,
+    #[command(flatten)]
     show: Output,
 }
 
@@ -112,6 +114,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
         &arguments.data,
         pepper(&arguments.data)?,
     );
+    config.reporting = arguments.reporting.settings()?;
     if let Some(component) = &arguments.component {
         config.component = ComponentSource::Path(component.clone());
     }

@@ -8,6 +8,7 @@ pub(crate) mod keys;
 pub(crate) mod open;
 pub(crate) mod operate;
 pub(crate) mod publish;
+pub(crate) mod reporting;
 pub(crate) mod seal;
 pub(crate) mod trust;
 pub(crate) mod up;

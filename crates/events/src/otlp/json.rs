@@ -8,7 +8,8 @@ use super::wire::{
 
 /// Reads a request. None when it is not of that shape; unknown members are passed over.
 pub(super) fn read(body: &Json) -> Option<ExportLogsServiceRequest> {
-    let resource_logs = list(body.as_object()?, "resourceLogs")?.iter().map(resource).collect::<Option<_>>()?;
+    let resource_logs =
+        list(body.as_object()?, "resourceLogs")?.iter().map(resource).collect::<Option<_>>()?;
     Some(ExportLogsServiceRequest { resource_logs })
 }
 
@@ -99,7 +100,8 @@ pub(super) fn write(request: &ExportLogsServiceRequest) -> Json {
                     "attributes": pairs(&record.attributes),
                 })
             });
-            let named = scope.scope.as_ref().map(|named| json!({"name": named.name, "version": named.version}));
+            let named =
+                scope.scope.as_ref().map(|named| json!({"name": named.name, "version": named.version}));
             json!({"scope": named, "logRecords": records.collect::<Vec<_>>()})
         });
         let attributes = one.resource.as_ref().map(|resource| pairs(&resource.attributes));

@@ -9,8 +9,8 @@ use std::str::FromStr;
 use super::attributes::{Reader, Writer};
 use super::wire::{LogRecord, Value};
 use crate::{
-    Arm, Body, Event, EventId, Exposure, Inclusion, Outcome, Pseudonym, SnapshotId, Stream, Withdrawal, from_hex,
-    micros, to_hex,
+    Arm, Body, Event, EventId, Exposure, Inclusion, Outcome, Pseudonym, SnapshotId, Stream, Withdrawal,
+    from_hex, micros, to_hex,
 };
 
 /// OpenTelemetry's event of a flag evaluation.
@@ -192,7 +192,9 @@ fn read_exposure(from: &Reader<'_>, common: Common) -> Result<Body, String> {
         },
         stage: from.small("flagstone.stage")?,
         cohort: from.small("flagstone.cohort")?,
-        probability: from.small("flagstone.probability")?.ok_or("attribute `flagstone.probability` is missing")?,
+        probability: from
+            .small("flagstone.probability")?
+            .ok_or("attribute `flagstone.probability` is missing")?,
         unit: parsed::<Pseudonym>(from, "feature_flag.context.id")?,
         snapshot: SnapshotId {
             epoch: from.number("flagstone.snapshot.epoch")?,

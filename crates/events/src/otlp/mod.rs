@@ -21,8 +21,8 @@ use crate::error::check_text;
 use crate::{Batch, Event, EventError, limits};
 use attributes::{Reader, Writer};
 use wire::{
-    ExportLogsPartialSuccess, ExportLogsServiceRequest, ExportLogsServiceResponse, InstrumentationScope, Resource,
-    ResourceLogs, ScopeLogs, Status, Value,
+    ExportLogsPartialSuccess, ExportLogsServiceRequest, ExportLogsServiceResponse, InstrumentationScope,
+    Resource, ResourceLogs, ScopeLogs, Status, Value,
 };
 
 /// Log records in one request. A receiver keeps a whole request in one database transaction.
@@ -87,7 +87,8 @@ fn request(batch: &Batch, set: &str) -> ExportLogsServiceRequest {
     for (reason, count) in &batch.dropped {
         about.number(format!("flagstone.dropped.{reason}"), *count);
     }
-    let scope = InstrumentationScope { name: "flagstone".to_owned(), version: env!("CARGO_PKG_VERSION").to_owned() };
+    let scope =
+        InstrumentationScope { name: "flagstone".to_owned(), version: env!("CARGO_PKG_VERSION").to_owned() };
     let log_records = batch.events.iter().map(|event| map::record(event, set)).collect();
     ExportLogsServiceRequest {
         resource_logs: vec![ResourceLogs {

@@ -35,8 +35,7 @@ fn answer(host: &Host, asked: &Asked, headers: &HeaderMap) -> Response {
         }
         Err(code) => return failed(StatusCode::BAD_REQUEST, code, "the context is too large"),
     };
-    let mut flags: Vec<Value> =
-        evaluations.iter().map(|one| ofrep::answer(&one.decision, None).1).collect();
+    let mut flags: Vec<Value> = evaluations.iter().map(|one| ofrep::answer(&one.decision, None).1).collect();
     let tag = tag(host, asked, &flags, evaluations.first());
     if matches(headers, &tag) {
         return (StatusCode::NOT_MODIFIED, [(header::ETAG, tag)]).into_response();
@@ -59,8 +58,13 @@ fn tag(host: &Host, asked: &Asked, flags: &[Value], first: Option<&crate::Evalua
     let snapshot = first.and_then(|one| one.snapshot).map(|snapshot| snapshot.digest).unwrap_or_default();
     let half_life = (host.reporting().0.token_lifetime_ms / 2).max(1);
     let age = first.filter(|_| asked.token).map_or(0, |one| one.at_ms / half_life);
-    let fingerprint =
-        host.fingerprint_of(&[b"bulk", &snapshot, context.as_bytes(), answers.as_bytes(), &age.to_be_bytes()]);
+    let fingerprint = host.fingerprint_of(&[
+        b"bulk",
+        &snapshot,
+        context.as_bytes(),
+        answers.as_bytes(),
+        &age.to_be_bytes(),
+    ]);
     quoted(&fingerprint)
 }
 
