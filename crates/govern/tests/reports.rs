@@ -259,8 +259,19 @@ async fn who_consents_again_counts_from_then_on() {
     let (govern, release) = started(&world).await;
     let pulse = world.pulse(&govern).await;
     let mut traffic = Traffic::new("edge-1", 2_000, 3_000);
-    let (first, _) = traffic.events(&release, &pulse, 0..400, world.now_ms());
-    let (second, outcomes) = traffic.events(&release, &pulse, 0..400, world.now_ms() + 90_000_000);
+    let (first, mut outcomes) = traffic.events(&release, &pulse, 0..400, world.now_ms());
+    // The same people a day later: another exposure window, and so another event.
+    let mut second = first.clone();
+    for (body, number) in second.iter_mut().chain(&mut outcomes).zip(0_u128..) {
+        match body {
+            Body::Exposure(exposure) => {
+                exposure.id = EventId::from_bytes((number | 1 << 100).to_be_bytes());
+                exposure.at_ms += 90_000_000;
+            }
+            Body::Outcome(outcome) => outcome.at_ms += 90_000_000,
+            Body::Withdrawal(_) => {}
+        }
+    }
     let withdrawals = (0..400).map(|number| withdrawal(number, world.now_ms() + 10)).collect();
     for step in [first, second, outcomes, withdrawals] {
         for batch in traffic.batches(step) {
@@ -380,9 +391,9 @@ async fn threat_24_forged_reports_are_refused_or_show() {
     config.reporter_token = Some("reporter-reporter".into());
     let govern = Govern::start(config).await.expect("a governor");
     let plan = definition("everyone", "answer@15").replace(", promote: { notWorseBy: 10% }", "");
-    // Arms of equal shares from the first stage on, where a twentieth shows soonest.
-    let plan = plan.replace("treat: 5%, control: 10%", "treat: 50%, control: 50%");
-    let plan = plan.replace("treat: 20%, control: 30%, bake: 60s", "treat: 50%, control: 50%, bake: 900000s");
+    // Arms of equal shares in the first stage, where a twentieth shows soonest.
+    let plan = plan.replace("treat: 5%, control: 10%", "treat: 40%, control: 40%");
+    let plan = plan.replace("treat: 20%, control: 30%", "treat: 45%, control: 45%");
     let release = world.release(1, &plan);
     world.publish(&govern, &release).await;
     world.order(&govern, FLAG, "start").await;

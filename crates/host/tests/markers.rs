@@ -103,7 +103,8 @@ async fn threat_26_no_marker_leaves_the_process() {
                 ("/v1/withdrawals", json!({"targetingKey": unit})),
             ] {
                 let answer = client.post(format!("{base}{path}")).json(&body).send().await.unwrap();
-                let text = format!("{:?} {}", answer.headers(), answer.text().await.unwrap());
+                let headers = format!("{:?}", answer.headers());
+                let text = format!("{headers} {}", answer.text().await.unwrap());
                 seen.push((path.to_owned(), text.into_bytes()));
             }
         }
