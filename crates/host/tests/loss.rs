@@ -94,12 +94,9 @@ async fn receive(State(receiver): State<Arc<Mutex<Receiver>>>, body: Bytes) -> (
     }
     for event in &batch.events {
         let Body::Outcome(outcome) = &event.body else { panic!("an outcome") };
-        match receiver.events.insert(outcome.id, event.sequence) {
-            Some(before) => {
-                assert_eq!(before, event.sequence, "one event has one number");
-                receiver.repeated += 1;
-            }
-            None => {}
+        if let Some(before) = receiver.events.insert(outcome.id, event.sequence) {
+            assert_eq!(before, event.sequence, "one event has one number");
+            receiver.repeated += 1;
         }
     }
     if manner == 1 {
