@@ -115,7 +115,7 @@ async fn threat_26_no_marker_leaves_the_process() {
         seen.push(("status".into(), serde_json::to_vec(&host.status()).unwrap()));
         plane.lock().unwrap().events_manner = Manner::Status(422, None); // into the folder of poison
         let poisoned = async || {
-            while host.status().events.dropped.get("poison").is_none() {
+            while !host.status().events.dropped.contains_key("poison") {
                 tokio::time::sleep(Duration::from_millis(5)).await;
             }
         };
