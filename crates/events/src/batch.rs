@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 use crate::canonical::canonical_json;
 use crate::error::check_text;
 use crate::hex::{from_hex, to_hex};
-use crate::{EventError, EventId, Exposure, Outcome, Stream, limits};
+use crate::{EventError, EventId, Exposure, Outcome, Pseudonym, Stream, Withdrawal, limits};
 
 /// The version of the wire format that this code writes and reads.
 pub const VERSION: u64 = 1;
@@ -33,6 +33,8 @@ pub enum Body {
     Exposure(Exposure),
     /// Something was measured about a unit.
     Outcome(Outcome),
+    /// A unit takes its consent back.
+    Withdrawal(Withdrawal),
 }
 
 impl Body {
@@ -42,6 +44,7 @@ impl Body {
         match self {
             Body::Exposure(exposure) => exposure.id,
             Body::Outcome(outcome) => outcome.id,
+            Body::Withdrawal(withdrawal) => withdrawal.id,
         }
     }
 
@@ -51,6 +54,17 @@ impl Body {
         match self {
             Body::Exposure(exposure) => exposure.stream,
             Body::Outcome(outcome) => outcome.stream,
+            Body::Withdrawal(withdrawal) => withdrawal.stream,
+        }
+    }
+
+    /// Whom it is about.
+    #[must_use]
+    pub fn unit(&self) -> Pseudonym {
+        match self {
+            Body::Exposure(exposure) => exposure.unit,
+            Body::Outcome(outcome) => outcome.unit,
+            Body::Withdrawal(withdrawal) => withdrawal.unit,
         }
     }
 
@@ -60,6 +74,7 @@ impl Body {
         match self {
             Body::Exposure(exposure) => exposure.at_ms,
             Body::Outcome(outcome) => outcome.at_ms,
+            Body::Withdrawal(withdrawal) => withdrawal.at_ms,
         }
     }
 
@@ -71,6 +86,7 @@ impl Body {
         match self {
             Body::Exposure(exposure) => exposure.check(),
             Body::Outcome(outcome) => outcome.check(),
+            Body::Withdrawal(withdrawal) => withdrawal.check(),
         }
     }
 }

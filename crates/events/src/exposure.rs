@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::error::check_text;
-use crate::{EventError, EventId, Pepper, Pseudonym, SnapshotId, Stream, UnitKey, limits};
+use crate::{EventError, EventId, Inclusion, Pepper, Pseudonym, SnapshotId, Stream, UnitKey, limits};
 
 /// Which side of a rollout plan's comparison a unit is on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
@@ -46,6 +46,9 @@ pub struct Exposure {
     pub reason: String,
     /// When, in milliseconds since 1970 (UTC).
     pub at_ms: u64,
+    /// The probability with which units are kept at all, in parts of 1,000,000,000; see [`Sampling`](crate::Sampling).
+    #[serde(default, skip_serializing_if = "Inclusion::is_certain")]
+    pub inclusion: Inclusion,
 }
 
 /// What an [`Exposure`] is made of, before the unit's key has been replaced by its pseudonym.
@@ -103,6 +106,7 @@ impl ExposureFacts {
             snapshot: self.snapshot,
             reason: self.reason,
             at_ms: self.at_ms,
+            inclusion: Inclusion::default(),
         };
         exposure.check()?;
         Ok(exposure)
@@ -121,6 +125,7 @@ impl Exposure {
         if self.probability > flagstone_snapshot::SHARE_TOTAL {
             return Err(EventError::OutOfRange { what: "probability" });
         }
+        self.inclusion.check()?;
         for (what, number) in [
             ("at_ms", self.at_ms),
             ("epoch", self.snapshot.epoch),

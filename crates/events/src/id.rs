@@ -68,6 +68,12 @@ impl EventId {
         ]))
     }
 
+    /// The id of a withdrawal: equal for the same unit and millisecond.
+    #[must_use]
+    pub fn withdrawal(pepper: &Pepper, unit: Pseudonym, at_ms: u64) -> Self {
+        Self(pepper.tag(&[b"withdrawal", unit.as_bytes(), &at_ms.to_be_bytes()]))
+    }
+
     /// The id of an outcome: equal for the same unit, outcome name and request. `request` is the caller's own id
     /// of the thing measured (a request id, a message id); it is not part of the event.
     #[must_use]

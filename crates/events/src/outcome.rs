@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::error::check_text;
-use crate::{EventError, EventId, Pepper, Pseudonym, Stream, UnitKey, limits};
+use crate::{EventError, EventId, Inclusion, Pepper, Pseudonym, Stream, UnitKey, limits};
 
 /// Something measured about a unit. Which flag it bears on follows from the unit's exposures, not from the outcome.
 /// Field order is the order on the wire.
@@ -30,6 +30,9 @@ pub struct Outcome {
     pub slices: BTreeMap<String, String>,
     /// When, in milliseconds since 1970 (UTC).
     pub at_ms: u64,
+    /// As in [`Exposure`](crate::Exposure).
+    #[serde(default, skip_serializing_if = "Inclusion::is_certain")]
+    pub inclusion: Inclusion,
 }
 
 /// What an [`Outcome`] is made of, before the unit's key has been replaced by its pseudonym.
@@ -67,6 +70,7 @@ impl OutcomeFacts {
             booleans: self.booleans,
             slices: self.slices,
             at_ms: self.at_ms,
+            inclusion: Inclusion::default(),
         };
         outcome.check()?;
         Ok(outcome)
@@ -83,6 +87,7 @@ impl Outcome {
         if self.at_ms > limits::MAX_INTEGER {
             return Err(EventError::OutOfRange { what: "at_ms" });
         }
+        self.inclusion.check()?;
         for (what, size) in [
             ("measures", self.measures.len()),
             ("booleans", self.booleans.len()),

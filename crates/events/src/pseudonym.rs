@@ -42,6 +42,29 @@ impl Pepper {
         first_half(mac)
     }
 
+    /// A key of 32 bytes for another purpose, which says nothing about the pepper: HMAC-SHA-256(pepper, label).
+    pub(crate) fn derive(&self, label: &str) -> [u8; 32] {
+        let mut mac = self.start();
+        mac.update(&(label.len() as u64).to_be_bytes());
+        mac.update(label.as_bytes());
+        mac.finalize().into_bytes().into()
+    }
+
+    /// A name for a pepper that does not tell it: to notice whether two are the same. 32 hexadecimal digits.
+    #[must_use]
+    pub fn fingerprint(&self) -> String {
+        crate::to_hex(&self.tag(&[b"pepper fingerprint"]))
+    }
+
+    /// A keyed fingerprint of some bytes, 32 hexadecimal digits: for entity tags and the like, which must not let anyone
+    /// find out by trying what they were made of.
+    #[must_use]
+    pub fn fingerprint_of(&self, parts: &[&[u8]]) -> String {
+        let all: Vec<&[u8]> =
+            std::iter::once(b"fingerprint".as_slice()).chain(parts.iter().copied()).collect();
+        crate::to_hex(&self.tag(&all))
+    }
+
     fn start(&self) -> Hmac<Sha256> {
         // RFC 2104: a key shorter than the block of 64 bytes is padded with zeros.
         let mut block = [0_u8; 64];

@@ -43,6 +43,8 @@ pub struct GovernConfig {
     pub reporter_token: Option<String>,
     /// What operators must send; none: anyone who can connect may halt, resume, start and post snapshots.
     pub operator_token: Option<String>,
+    /// Units in the smallest cell of slices that is shown, 2 or more.
+    pub k_anonymity: u64,
     /// The clock.
     pub clock: Clock,
 }
@@ -75,6 +77,7 @@ impl GovernConfig {
             auto_start: false,
             reporter_token: None,
             operator_token: None,
+            k_anonymity: 20,
             clock: system_clock(),
         }
     }
@@ -84,6 +87,9 @@ impl GovernConfig {
         let wrong = |setting, fault: String| Err(GovernError::Setting { setting, fault });
         if self.tick.is_zero() {
             return wrong("tick", "is zero".to_owned());
+        }
+        if self.k_anonymity < limits::SMALLEST_K {
+            return wrong("k_anonymity", format!("is below {}", limits::SMALLEST_K));
         }
         let longest = Duration::from_secs(flagstone_seal::limits::MAX_PULSE_LIFETIME);
         let shortest = self.tick.saturating_mul(3).max(Duration::from_secs(limits::SHORTEST_PULSE));

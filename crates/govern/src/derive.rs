@@ -4,7 +4,7 @@
 //! ([`crate::contribution`]). So the result does not depend on the order in which events came in: an outcome may arrive
 //! before its exposure.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use flagstone_events::Arm;
 use sqlx::sqlite::SqliteRow;
@@ -35,7 +35,7 @@ pub(crate) async fn exposures(
 ) -> Result<usize, GovernError> {
     let from = cursor(connection, "exposures").await?;
     let rows = sqlx::query(
-        "SELECT e.row, e.id, e.arm, e.cohort, e.probability, e.unit, e.at_ms, e.received_ms, a.attempt, s.digest IS NULL AS stray
+        "SELECT e.row, e.id, e.arm, e.cohort, e.probability, e.unit, e.at_ms, e.received_ms, e.inclusion, a.attempt, s.digest IS NULL AS stray
          FROM exposures e LEFT JOIN attempt_snapshots a ON a.snapshot = e.snapshot AND a.flag = e.flag
          LEFT JOIN snapshots s ON s.digest = e.snapshot
          WHERE e.row > ? AND e.stream = 'production' ORDER BY e.row LIMIT ?",
@@ -50,7 +50,8 @@ pub(crate) async fn exposures(
     for row in &rows {
         strays = strays.saturating_add(u64::from(row.try_get::<bool, _>("stray")?));
     }
-    merge_rows(connection, &rows, live).await?;
+    let arrived = merge_rows(connection, &rows, live).await?;
+    note_arrivals(connection, arrived).await?;
     if strays > 0 {
         count(connection, "strayExposures", strays).await?;
     }
@@ -68,7 +69,7 @@ pub(crate) async fn exposures_of_snapshot(
     let (mut after, upto) = (0_i64, cursor(connection, "exposures").await?);
     loop {
         let rows = sqlx::query(
-            "SELECT e.row, e.id, e.arm, e.cohort, e.probability, e.unit, e.at_ms, e.received_ms, a.attempt
+            "SELECT e.row, e.id, e.arm, e.cohort, e.probability, e.unit, e.at_ms, e.received_ms, e.inclusion, a.attempt
              FROM exposures e JOIN attempt_snapshots a ON a.snapshot = e.snapshot AND a.flag = e.flag
              WHERE e.snapshot = ? AND e.flag = ? AND e.row > ? AND e.row <= ? AND e.stream = 'production'
              ORDER BY e.row LIMIT ?",
@@ -82,17 +83,42 @@ pub(crate) async fn exposures_of_snapshot(
         .await?;
         let Some(last) = rows.last() else { return Ok(()) };
         after = last.try_get("row")?;
-        merge_rows(connection, &rows, std::slice::from_ref(live)).await?;
+        let arrived = merge_rows(connection, &rows, std::slice::from_ref(live)).await?;
+        note_arrivals(connection, arrived).await?;
     }
 }
+
+/// Takes in again what is left of a unit whose rows were taken out; its events have been counted before.
+pub(crate) async fn exposures_of_unit(
+    connection: &mut SqliteConnection,
+    unit: &[u8],
+    live: &[Live],
+) -> Result<(), GovernError> {
+    let upto = cursor(connection, "exposures").await?;
+    let rows = sqlx::query(
+        "SELECT e.row, e.id, e.arm, e.cohort, e.probability, e.unit, e.at_ms, e.received_ms, e.inclusion, a.attempt
+         FROM exposures e JOIN attempt_snapshots a ON a.snapshot = e.snapshot AND a.flag = e.flag
+         WHERE e.unit = ? AND e.row <= ? AND e.stream = 'production' ORDER BY e.row",
+    )
+    .bind(unit)
+    .bind(upto)
+    .fetch_all(&mut *connection)
+    .await?;
+    merge_rows(connection, &rows, live).await?;
+    Ok(())
+}
+
+/// Exposure events by attempt: how many, and when the last one came in.
+type Arrived = BTreeMap<i64, (u64, i64)>;
 
 async fn merge_rows(
     connection: &mut SqliteConnection,
     rows: &[SqliteRow],
     live: &[Live],
-) -> Result<(), GovernError> {
+) -> Result<Arrived, GovernError> {
+    let mut inclusions: BTreeSet<(i64, u8, u32)> = BTreeSet::new();
     let mut seen: BTreeMap<UnitKey, Unit> = BTreeMap::new();
-    let mut attempts: BTreeMap<i64, (u64, i64)> = BTreeMap::new();
+    let mut attempts = Arrived::new();
     for row in rows {
         let arm = arm_of(row.try_get("arm")?);
         let Some(attempt) = row.try_get::<Option<i64>, _>("attempt")?.filter(|_| arm != Arm::None) else {
@@ -105,6 +131,9 @@ async fn merge_rows(
             cohort: row.try_get("cohort")?,
             probability: row.try_get("probability")?,
         };
+        if first.probability > 0 && first.probability < flagstone_judge::limits::SHARE_TOTAL {
+            inclusions.insert((attempt, first.cohort.unwrap_or(0), row.try_get("inclusion")?));
+        }
         let unit = seen.entry((attempt, row.try_get("unit")?)).or_default();
         *unit = unit.merge(Unit::of(first));
         let (events, last) = attempts.entry(attempt).or_insert((0, 0));
@@ -118,7 +147,21 @@ async fn merge_rows(
     seen.retain(|key, unit| before.get(key) != Some(unit));
     tally_units(connection, &before, &seen, live).await?;
     unit_rows::store(connection, &seen).await?;
-    for (attempt, (events, last)) in attempts {
+    for (attempt, cohort, inclusion) in inclusions {
+        sqlx::query(
+            "INSERT INTO inclusions (attempt, cohort, inclusion) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
+        )
+        .bind(attempt)
+        .bind(cohort)
+        .bind(inclusion)
+        .execute(&mut *connection)
+        .await?;
+    }
+    Ok(attempts)
+}
+
+async fn note_arrivals(connection: &mut SqliteConnection, arrived: Arrived) -> Result<(), GovernError> {
+    for (attempt, (events, last)) in arrived {
         sqlx::query(
             "INSERT INTO attempt_exposures (attempt, events, last_ms) VALUES (?, ?, ?) ON CONFLICT (attempt) DO UPDATE
              SET events = events + excluded.events, last_ms = max(last_ms, excluded.last_ms)",

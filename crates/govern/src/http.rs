@@ -17,7 +17,9 @@ use crate::canonical::sha256;
 use crate::error::Refusal;
 use crate::governor::Governor;
 use crate::operator::{Ask, Order};
-use crate::{dashboard, ingest, ledger, limits, live, log, pulse_live, snapshots, status, trust_routes};
+use crate::{
+    dashboard, ingest, ledger, limits, live, log, pulse_live, reports, snapshots, status, trust_routes,
+};
 
 /// What every route gets.
 #[derive(Clone)]
@@ -56,6 +58,7 @@ pub(crate) fn router(shared: Shared) -> Router {
         .route("/flags/{key}/halt", post(halt))
         .route("/flags/{key}/resume", post(resume))
         .route("/flags/{key}/start", post(start))
+        .merge(reports::routes())
         .layer(DefaultBodyLimit::max(limits::MAX_OPERATOR_BODY));
     Router::new()
         .nest("/v1/environments/{environment}", environment)

@@ -58,6 +58,8 @@ mod publish;
 mod pulse;
 mod pulse_live;
 mod ranges;
+mod reports;
+mod slices;
 mod snapshots;
 mod stage;
 mod status;
@@ -68,6 +70,7 @@ mod trust;
 mod trust_routes;
 mod unit;
 mod unit_rows;
+mod withdraw;
 mod words;
 
 pub use attempts::Phase;

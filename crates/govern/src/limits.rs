@@ -2,6 +2,10 @@
 
 /// Bytes of a batch's body: the events format's own cap and a little for the text around it.
 pub const MAX_EVENTS_BODY: usize = flagstone_events::limits::MAX_BATCH_BYTES;
+/// Bytes of a request of OTLP, also once unpacked: its attributes have longer names than our own form.
+pub const MAX_OTLP_BODY: usize = 4 * 1024 * 1024;
+/// The smallest k of k-anonymity: below it a cell tells of one person.
+pub const SMALLEST_K: u64 = 2;
 /// Bytes of a sealed file: the largest payload a server reads, and its note.
 pub const MAX_SEALED_FILE: usize = 4 * 1024 * 1024 + 16 * 1024;
 /// Bytes of a snapshot's payload; `flagstone_seal` recommends it for servers.

@@ -18,10 +18,10 @@ pub(crate) struct Coverage {
     pub(crate) missing: u64,
 }
 
-/// The ranges with one more in them: sorted, overlapping and adjacent ones joined.
-pub(crate) fn insert(ranges: &[Range], new: Range) -> Vec<Range> {
+/// The ranges with more in them: sorted, overlapping and adjacent ones joined.
+pub(crate) fn insert(ranges: &[Range], new: impl IntoIterator<Item = Range>) -> Vec<Range> {
     let mut all: Vec<Range> = ranges.to_vec();
-    all.push(new);
+    all.extend(new);
     all.sort_by_key(|range| range.first);
     let mut joined: Vec<Range> = Vec::with_capacity(all.len());
     for range in all {
@@ -60,10 +60,10 @@ mod tests {
         let mut forwards = Vec::new();
         let mut backwards = Vec::new();
         for new in batches {
-            forwards = insert(&forwards, new);
+            forwards = insert(&forwards, [new]);
         }
         for new in batches.into_iter().rev() {
-            backwards = insert(&backwards, new);
+            backwards = insert(&backwards, [new]);
         }
         assert_eq!(forwards, vec![range(1, 20), range(30, 40)]);
         assert_eq!(backwards, forwards);

@@ -14,6 +14,8 @@ use crate::plan::PlanStage;
 
 /// The rule named when a stage needs something that nothing here can see.
 pub(crate) const UNSEEN: &str = "6-unseen";
+/// The rule named when reporters sampled the units of one cohort differently.
+pub(crate) const MIXED: &str = "6-mixed-sampling";
 /// The rule named when the signed ceiling fell below the open stage.
 pub(crate) const CEILING: &str = "9-ceiling-lowered";
 
@@ -76,6 +78,24 @@ pub(crate) fn next(
             }
         }
         (_, Action::Complete) => stay(Phase::Complete),
+    }
+}
+
+/// The same, but for cohorts whose units were not sampled alike: nothing is promoted on them. Harm still takes it back, for
+/// that is the safe side.
+pub(crate) fn unmixed(before: &Standing, next: Standing, judgement: &Judgement, mixed: &[u8]) -> Standing {
+    let promotes = matches!(judgement.action, Action::Advance { .. } | Action::Complete);
+    let running = matches!(before.phase, Phase::Open | Phase::Held | Phase::AwaitingApproval);
+    if mixed.is_empty() || !promotes || !running {
+        return next;
+    }
+    let why = |cohort: &u8| format!("reporters kept units of cohort {cohort} with different probabilities");
+    Standing {
+        phase: Phase::Held,
+        stage: before.stage,
+        since_ms: before.since_ms,
+        rule: Some(MIXED.to_owned()),
+        reasons: mixed.iter().map(why).collect(),
     }
 }
 
@@ -167,6 +187,22 @@ mod tests {
             next(&standing(Phase::Open, Some(0)), &judgement(Action::Advance { to: 1 }), &needs, Some(2), 9);
         assert_eq!((new.phase, new.stage, new.rule.as_deref()), (Phase::Held, Some(0), Some(UNSEEN)));
         assert_eq!(new.reasons, vec!["not seen: suite `red-team@7` passed"]);
+    }
+
+    #[test]
+    fn unequal_sampling_holds_a_promotion_and_no_rollback() {
+        let before = standing(Phase::Open, Some(0));
+        let moved = |action, mixed: &[u8]| {
+            let judgement = judgement(action);
+            let new = next(&before, &judgement, &stages(&[]), Some(2), 9);
+            unmixed(&before, new, &judgement, mixed)
+        };
+        assert_eq!(moved(Action::Advance { to: 1 }, &[]).stage, Some(1));
+        let held = moved(Action::Advance { to: 1 }, &[0]);
+        assert_eq!((held.phase, held.stage, held.rule.as_deref()), (Phase::Held, Some(0), Some(MIXED)));
+        assert_eq!(moved(Action::Complete, &[0]).phase, Phase::Held);
+        assert_eq!(moved(Action::RollBack, &[0]).phase, Phase::Halted);
+        assert_eq!(moved(Action::Wait, &[0]).phase, Phase::Open);
     }
 
     #[test]

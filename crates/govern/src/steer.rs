@@ -15,7 +15,7 @@ use crate::operator::{self, OperatorHalt};
 use crate::plan::Plan;
 use crate::pulse::Says;
 use crate::snapshots::Current;
-use crate::{GovernError, pulse, stage, status};
+use crate::{GovernError, pulse, stage, status, withdraw};
 
 /// One plan after a tick, with all that the status shows of it.
 #[derive(Debug, Clone)]
@@ -101,6 +101,14 @@ impl Governor {
                 break;
             }
         }
+        loop {
+            let mut write = self.store.write().await?;
+            let seen = withdraw::apply(&mut write, &live).await?;
+            write.commit().await?;
+            if seen == 0 {
+                break;
+            }
+        }
         let mut done: Vec<[u8; 32]> = Vec::new();
         for rule in plans.iter().flat_map(|plan| &plan.metrics).filter_map(|metric| metric.rule.as_ref()) {
             if done.contains(&rule.digest) {
@@ -164,7 +172,9 @@ impl Governor {
         let judgement = asked.judge();
         // Evidence of harm latches whatever a person has halted; other moves wait until they resume.
         decision::latch(connection, &attempt, &judgement).await?;
-        let mut next = stage::next(&lowered, &judgement, &plan.stages, plan.ceiling, now_ms);
+        let mixed = evidence::mixed(connection, attempt.id).await?;
+        let next = stage::next(&lowered, &judgement, &plan.stages, plan.ceiling, now_ms);
+        let mut next = stage::unmixed(&lowered, next, &judgement, &mixed);
         if halt.is_some() && next.phase != Phase::Halted {
             next = lowered;
         }

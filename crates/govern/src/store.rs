@@ -32,6 +32,8 @@ impl Store {
             .foreign_keys(true)
             // Units and readings lie scattered by pseudonym: the pages in use should stay in memory (negative: KiB).
             .pragma("cache_size", limits::PAGE_CACHE)
+            // What a unit took back is overwritten, not only unlinked.
+            .pragma("secure_delete", "ON")
             .busy_timeout(Duration::from_secs(10));
         let writer = SqlitePoolOptions::new().max_connections(1).connect_with(options.clone()).await?;
         sqlx::migrate!("./migrations").run(&writer).await?;

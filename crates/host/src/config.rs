@@ -10,6 +10,7 @@ use flagstone_events::{Pepper, Stream};
 use crate::clock::Time;
 use crate::engine::ComponentSource;
 use crate::limits;
+use crate::reporting::Reporting;
 use crate::sync::Source;
 
 /// Settings of a host. [`HostConfig::new`] fills in everything that has a sensible default; change the rest by field.
@@ -68,6 +69,8 @@ pub struct HostConfig {
     pub queue_events: usize,
     /// Window within which repeated exposures of a unit count as one, milliseconds, at least 1.
     pub exposure_window_ms: u64,
+    /// What is reported, of whom, and how.
+    pub reporting: Reporting,
     /// Where the time comes from.
     pub time: Time,
 }
@@ -120,6 +123,7 @@ impl HostConfig {
             segment_bytes: limits::SEGMENT_BYTES,
             queue_events: limits::QUEUE_EVENTS,
             exposure_window_ms: limits::EXPOSURE_WINDOW_MS,
+            reporting: Reporting::default(),
             time: Time::system(),
         }
     }

@@ -18,11 +18,24 @@ pub struct Evaluation {
     pub snapshot: Option<SnapshotId>,
     /// When, unix milliseconds.
     pub at_ms: u64,
+    /// What the context says of consent to analytics; none when it says nothing.
+    pub(crate) analytics: Option<bool>,
     /// The unit, when the context named one. Not readable from outside and not serialisable.
     pub(crate) unit: Option<UnitKey>,
 }
 
 impl Evaluation {
+    /// An answer that the engine did not give.
+    pub(crate) fn unanswered(
+        flag: &str,
+        code: &str,
+        snapshot: Option<SnapshotId>,
+        (state, at_ms): (State, u64),
+    ) -> Self {
+        let decision = Decision::error(flag, code);
+        Self { text: decision.error_text(), decision, state, snapshot, at_ms, analytics: None, unit: None }
+    }
+
     /// The variant's value, none when the caller's own default is meant.
     #[must_use]
     pub fn value(&self) -> Option<&serde_json::Value> {
@@ -53,6 +66,7 @@ impl Evaluation {
 pub struct ContextText {
     pub(crate) text: String,
     pub(crate) unit: Option<UnitKey>,
+    pub(crate) analytics: Option<bool>,
 }
 
 impl std::fmt::Debug for ContextText {
@@ -71,6 +85,21 @@ fn unit(key: Option<&serde_json::Value>) -> Option<UnitKey> {
     UnitKey::new(text).ok()
 }
 
+/// Whether a `consent` attribute grants analytics, in the forms that the engine reads: a list with it, an object with `true`
+/// for it, or itself. None when the attribute is null, which says nothing.
+fn analytics(consent: &serde_json::Value) -> Option<bool> {
+    const PURPOSE: &str = "analytics";
+    match consent {
+        serde_json::Value::Null => None,
+        serde_json::Value::String(text) => Some(text == PURPOSE),
+        serde_json::Value::Array(list) => Some(list.iter().any(|one| one.as_str() == Some(PURPOSE))),
+        serde_json::Value::Object(members) => {
+            Some(members.get(PURPOSE).and_then(serde_json::Value::as_bool) == Some(true))
+        }
+        _ => Some(false),
+    }
+}
+
 /// The unit at a dotted path of a context, for plans whose unit is not the targeting key.
 pub(crate) fn unit_at(context: &str, path: &str) -> Option<UnitKey> {
     let context: serde_json::Value = serde_json::from_str(context).ok()?;
@@ -86,7 +115,8 @@ pub(crate) fn unit_at(context: &str, path: &str) -> Option<UnitKey> {
 
 impl From<&serde_json::Value> for ContextText {
     fn from(value: &serde_json::Value) -> Self {
-        Self { unit: unit(value.get("targetingKey")), text: value.to_string() }
+        let analytics = value.get("consent").and_then(analytics);
+        Self { unit: unit(value.get("targetingKey")), analytics, text: value.to_string() }
     }
 }
 
@@ -102,8 +132,15 @@ impl From<&str> for ContextText {
         struct Unit {
             #[serde(rename = "targetingKey")]
             key: Option<serde_json::Value>,
+            consent: Option<serde_json::Value>,
         }
-        let key = serde_json::from_str::<Unit>(text).ok().and_then(|unit| unit.key);
-        Self { unit: unit(key.as_ref()), text: text.to_owned() }
+        // A text that cannot be read names no unit, so nothing is recorded of it.
+        let read = serde_json::from_str::<Unit>(text).ok();
+        let (key, consent) = read.map_or((None, None), |unit| (unit.key, unit.consent));
+        Self {
+            unit: unit(key.as_ref()),
+            analytics: consent.as_ref().and_then(analytics),
+            text: text.to_owned(),
+        }
     }
 }

@@ -5,17 +5,21 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
-use flagstone_events::{Body, OutcomeFacts, Pepper, Stream, UnitKey};
+use flagstone_events::Stream;
+use flagstone_events::token::TokenError;
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 
+use crate::account::Account;
 use crate::clock::{self, HostClock};
 use crate::config::{HostConfig, Report};
-use crate::engine::{Decision, Engine};
+use crate::engine::Engine;
 use crate::evaluation::{ContextText, Evaluation, unit_at};
-use crate::live::Live;
+use crate::live::{Live, Loaded};
+use crate::peppers::Peppers;
 use crate::record::{Recorded, Recorder};
-use crate::report::{ReportConfig, ReportCounts, Reporter};
+use crate::report::{ReportConfig, ReportCounts, Reporter, Wire};
+use crate::reporting::Reporting;
 use crate::spool::{Spool, SpoolLimits};
 use crate::status::{EventStatus, HostStatus};
 use crate::store::Store;
@@ -32,15 +36,13 @@ pub struct Host {
     horizon: Arc<RwLock<Horizon>>,
     sync_now: Arc<Notify>,
     stop_sync: watch::Sender<bool>,
-    recorder: Recorder,
+    account: Account,
+    poll: Duration,
     spool: Arc<Mutex<Spool>>,
     report: Arc<ReportCounts>,
     stop_report: watch::Sender<Option<tokio::time::Instant>>,
     tasks: Mutex<Vec<JoinHandle<()>>>,
     evaluations: AtomicU64,
-    pepper: Pepper,
-    stream: Stream,
-    window_ms: u64,
 }
 
 /// An outcome to report: something measured about a unit.
@@ -58,8 +60,10 @@ pub struct OutcomeReport {
     pub slices: BTreeMap<String, String>,
     /// When, unix milliseconds; none: now.
     pub at_ms: Option<u64>,
-    /// The stream; none: the host's.
+    /// The stream; none: the host's. Another than the host's is refused: streams never mix.
     pub stream: Option<Stream>,
+    /// Whether the unit consents to analytics; none: it said nothing.
+    pub analytics: Option<bool>,
 }
 
 impl Host {
@@ -119,13 +123,28 @@ impl Host {
         let recorder = Recorder::start(Arc::clone(&spool), Arc::clone(&written), config.queue_events);
         let recorder = recorder.map_err(|error| HostError::System(format!("recording thread: {error}")))?;
 
+        let named = (config.audience.as_str(), config.environment.as_str());
+        let next = config.reporting.next_pepper.clone();
+        let peppers = Peppers::open(config.pepper.clone(), next, named, &config.data_dir);
+        let account = Account {
+            recorder,
+            peppers: peppers.map_err(|error| HostError::System(format!("change of pepper: {error}")))?,
+            clock: Arc::clone(&clock),
+            live: Arc::clone(&live),
+            stream: config.stream,
+            window_ms: config.exposure_window_ms,
+            reporting: config.reporting.clone(),
+        };
+
         let mut tasks = Vec::new();
         let report = Arc::new(ReportCounts::default());
         let (stop_report, report_stopped) = watch::channel(None);
-        if let Some(url) = report_url(&config, source.as_ref(), &access)? {
+        if let Some((url, wire)) = report_url(&config, source.as_ref(), &access)? {
             let reporter = Reporter {
                 config: ReportConfig {
                     url,
+                    wire,
+                    token: config.reporting.report_token.clone(),
                     poison: config.data_dir.join("poison"),
                     batch_events: config.batch_events,
                     linger: config.linger,
@@ -157,15 +176,13 @@ impl Host {
             horizon,
             sync_now,
             stop_sync,
-            recorder,
+            account,
+            poll: config.poll,
             spool,
             report,
             stop_report,
             tasks: Mutex::new(tasks),
             evaluations: AtomicU64::new(0),
-            pepper: config.pepper,
-            stream: config.stream,
-            window_ms: config.exposure_window_ms,
         })
     }
 
@@ -173,26 +190,18 @@ impl Host {
     /// the decision (`PROVIDER_NOT_READY` without a snapshot, `GENERAL` when the engine had to be stopped), and then the
     /// variant is none and the caller's own default is meant.
     pub fn evaluate(&self, flag: &str, context: impl Into<ContextText>) -> Evaluation {
-        let ContextText { text: context, unit } = context.into();
-        self.evaluations.fetch_add(1, Ordering::Relaxed);
+        let context = context.into();
         let (now, at_ms) = (self.clock.seconds(), self.clock.milliseconds());
-        let state = self.state_at(now);
-        let unanswered = |code: &str, snapshot| {
-            let decision = Decision::error(flag, code);
-            Evaluation { text: decision.error_text(), decision, state, snapshot, at_ms, unit: None }
+        let unanswered = |code| {
+            self.evaluations.fetch_add(1, Ordering::Relaxed);
+            Evaluation::unanswered(flag, code, None, (self.state_at(now), at_ms))
         };
-        if context.len() > limits::CONTEXT_BYTES {
-            return unanswered("INVALID_CONTEXT", None);
+        if context.text.len() > limits::CONTEXT_BYTES {
+            return unanswered("INVALID_CONTEXT");
         }
-        let Some(loaded) = self.live.current() else { return unanswered("PROVIDER_NOT_READY", None) };
-        let snapshot = Some(loaded.id());
-        let unit = match loaded.unit(flag) {
-            None | Some("targetingKey") => unit,
-            Some(path) => unit_at(&context, path),
-        };
-        match self.live.decide(&loaded, &context, flag, now) {
-            Ok((decision, text)) => Evaluation { decision, text, state, snapshot, at_ms, unit },
-            Err(_) => unanswered("GENERAL", snapshot),
+        match self.live.current() {
+            Some(loaded) => self.decide(&loaded, &context, flag, (now, at_ms)),
+            None => unanswered("PROVIDER_NOT_READY"),
         }
     }
 
@@ -205,53 +214,87 @@ impl Host {
         self.live.explain(&self.live.current()?, &context, flag, self.clock.seconds()).ok()
     }
 
+    /// Decides every flag for a context, in key order, all with the same snapshot and as of the same moment. `Err` with
+    /// the error code when none can be decided.
+    ///
+    /// # Errors
+    /// `INVALID_CONTEXT` for a context that is too large, `PROVIDER_NOT_READY` without a snapshot.
+    pub fn evaluate_all(&self, context: impl Into<ContextText>) -> Result<Vec<Evaluation>, &'static str> {
+        let context = context.into();
+        if context.text.len() > limits::CONTEXT_BYTES {
+            return Err("INVALID_CONTEXT");
+        }
+        let loaded = self.live.current().ok_or("PROVIDER_NOT_READY")?;
+        let (now, at_ms) = (self.clock.seconds(), self.clock.milliseconds());
+        let decided =
+            loaded.flags().iter().map(|flag| self.decide(&loaded, &context, &flag.key, (now, at_ms)));
+        Ok(decided.collect())
+    }
+
+    fn decide(
+        &self,
+        loaded: &Arc<Loaded>,
+        context: &ContextText,
+        flag: &str,
+        (now, at_ms): (u64, u64),
+    ) -> Evaluation {
+        self.evaluations.fetch_add(1, Ordering::Relaxed);
+        let (snapshot, analytics) = (Some(loaded.id()), context.analytics);
+        let unit = match loaded.unit(flag) {
+            None | Some("targetingKey") => context.unit.clone(),
+            Some(path) => unit_at(&context.text, path),
+        };
+        match self.live.decide(loaded, &context.text, flag, now) {
+            Ok((decision, text)) => {
+                Evaluation { decision, text, state: self.state_at(now), snapshot, at_ms, analytics, unit }
+            }
+            Err(_) => Evaluation::unanswered(flag, "GENERAL", snapshot, (self.state_at(now), at_ms)),
+        }
+    }
+
     /// Records that a unit was really given what an evaluation said. Never waits.
     pub fn expose(&self, evaluation: &Evaluation) -> Recorded {
-        let Some((facts, unit)) = evaluation.facts(self.stream) else { return Recorded::Nothing };
-        match facts.of_unit(&self.pepper, unit, self.window_ms) {
-            Ok(exposure) => self.recorder.record(Body::Exposure(exposure)),
-            Err(error) => {
-                tracing::warn!(%error, "an exposure cannot be recorded");
-                self.recorder.invalid()
-            }
-        }
+        self.account.expose(evaluation)
+    }
+
+    /// An opaque text with which a browser can say later, through [`Host::redeem`], that a unit was given what an evaluation said.
+    /// It tells nothing of the unit. None when there would be nothing to record.
+    pub fn exposure_token(&self, evaluation: &Evaluation) -> Option<String> {
+        self.account.token(evaluation)
+    }
+
+    /// Records the exposure that a token holds, as of when it was decided. A token that comes again is the same event.
+    ///
+    /// # Errors
+    /// [`TokenError`] for a token that is altered, expired, or made by others.
+    pub fn redeem(&self, token: &str) -> Result<Recorded, TokenError> {
+        self.account.redeem(token)
     }
 
     /// Records an outcome of a unit, named by its targeting key. Never waits.
     pub fn outcome(&self, unit: &str, report: OutcomeReport) -> Recorded {
-        let made = self.outcome_event(unit, report);
-        match made {
-            Ok(body) => self.recorder.record(body),
-            Err(problem) => {
-                tracing::warn!(%problem, "an outcome cannot be recorded");
-                self.recorder.invalid()
-            }
-        }
+        self.account.outcome(unit, report)
     }
 
-    fn outcome_event(&self, unit: &str, report: OutcomeReport) -> Result<Body, String> {
-        let key = UnitKey::new(unit).map_err(|error| error.to_string())?;
-        let measures = report.measures.into_iter().map(|(name, value)| {
-            let micros = flagstone_events::micros(value);
-            micros
-                .map(|micros| (name.clone(), micros))
-                .ok_or_else(|| format!("measure `{name}` is out of range"))
-        });
-        let facts = OutcomeFacts {
-            stream: report.stream.unwrap_or(self.stream),
-            name: report.name,
-            request: report.request,
-            measures: measures.collect::<Result<_, _>>()?,
-            booleans: report.booleans,
-            slices: report.slices,
-            at_ms: report.at_ms.unwrap_or_else(|| self.clock.milliseconds()),
-        };
-        facts.of_unit(&self.pepper, &key).map(Body::Outcome).map_err(|error| error.to_string())
+    /// Records that a unit, named by its targeting key, takes its consent back: the control plane erases what it has of
+    /// it, in every stream. Never waits.
+    pub fn withdraw(&self, unit: &str) -> Recorded {
+        self.account.withdraw(unit)
+    }
+
+    /// A fingerprint of some bytes that only this host can make, for entity tags.
+    pub(crate) fn fingerprint_of(&self, parts: &[&[u8]]) -> String {
+        self.account.fingerprint_of(parts)
+    }
+
+    /// Settings of what is reported, and the period at which callers may ask again.
+    pub(crate) fn reporting(&self) -> (&Reporting, Duration) {
+        (&self.account.reporting, self.poll)
     }
 
     /// Waits until everything recorded so far is on disk. Blocks; false when `time` was not enough.
     pub fn flush(&self, time: Duration) -> bool {
-        self.recorder.flush(time)
+        self.account.recorder.flush(time)
     }
 
     /// Asks for a look at the pulse at once instead of after the poll period.
@@ -297,7 +340,7 @@ impl Host {
     }
 
     fn event_status(&self) -> EventStatus {
-        let counts = self.recorder.counts();
+        let counts = self.account.recorder.counts();
         let spool = self.spool.lock().unwrap_or_else(PoisonError::into_inner);
         let mut dropped = spool.dropped().clone();
         for (reason, count) in counts.unfolded().into_iter().filter(|(_, count)| *count > 0) {
@@ -328,7 +371,7 @@ impl Host {
         // The queue first: what is in the spool is safe whatever happens next.
         tokio::task::yield_now().await;
         let queue_time = deadline.min(limits::REQUEST_TIME);
-        if !self.recorder.stop(queue_time) {
+        if !self.account.recorder.stop(queue_time) {
             tracing::error!(
                 "not every event could be written to the spool in time; the rest is counted as lost"
             );
@@ -373,6 +416,14 @@ fn check(config: &HostConfig) -> Result<(), HostError> {
     if config.request_time.is_zero() {
         return wrong("`request_time` must not be zero");
     }
+    let short =
+        |token: &Option<String>| token.as_ref().is_some_and(|token| token.len() < limits::SHORTEST_TOKEN);
+    if short(&config.reporting.door_token) {
+        return wrong("`door_token` has fewer than 16 characters");
+    }
+    if config.reporting.next_pepper.as_ref().is_some_and(|next| next.at_latest_ms < next.not_before_ms) {
+        return wrong("`next_pepper` must change at the latest after it may change");
+    }
     if config.exposure_window_ms == 0 {
         return wrong("`exposure_window_ms` must be at least 1");
     }
@@ -386,12 +437,25 @@ fn report_url(
     config: &HostConfig,
     source: &dyn Source,
     access: &Access,
-) -> Result<Option<String>, HostError> {
+) -> Result<Option<(String, Wire)>, HostError> {
+    if let Some(address) = &config.reporting.otlp {
+        let secure = address.strip_prefix("https://");
+        if secure.or_else(|| address.strip_prefix("http://")).is_none_or(str::is_empty) {
+            return Err(HostError::Config(format!(
+                "`{address}` is no address of an OTLP receiver\nhint: as `http://127.0.0.1:4318`"
+            )));
+        }
+        let address = address.trim_end_matches('/');
+        let url =
+            if address.ends_with("/v1/logs") { address.to_owned() } else { format!("{address}/v1/logs") };
+        let set = format!("{}/{}", config.audience, config.environment);
+        return Ok(Some((url, Wire::Otlp { set })));
+    }
     match &config.report {
         Report::Keep => Ok(None),
-        Report::Source => Ok(source.events()),
+        Report::Source => Ok(source.events().map(|url| (url, Wire::Batches))),
         Report::To(address) => match sync::source(address, &config.environment, access)?.events() {
-            Some(url) => Ok(Some(url)),
+            Some(url) => Ok(Some((url, Wire::Batches))),
             None => Err(HostError::Config(
                 "events can be reported over http only\nhint: `https://host`".to_owned(),
             )),

@@ -32,6 +32,7 @@
 //! stays; a kill at any moment leaves the old state or the new one; evaluation never waits for network or disk; every event
 //! made is delivered or counted as lost. Caps are in [`limits`]; the whole contract is in `docs/host.md`.
 
+mod account;
 pub mod backoff;
 mod clock;
 mod config;
@@ -43,8 +44,10 @@ mod host;
 pub mod http;
 pub mod limits;
 mod live;
+mod peppers;
 mod record;
 mod report;
+mod reporting;
 pub mod spool;
 mod status;
 pub mod store;
@@ -62,6 +65,7 @@ pub use error::HostError;
 pub use evaluation::{ContextText, Evaluation};
 pub use host::{Host, OutcomeReport};
 pub use record::Recorded;
+pub use reporting::{Consent, NextPepper, Reporting};
 pub use status::{EventStatus, HostStatus};
 pub use sync::{
     Access, Candidate, FetchError, Fetched, Gate, Item, LiveBytes, PulseStatus, PushStatus, SnapshotStatus,

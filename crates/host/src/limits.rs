@@ -88,7 +88,13 @@ pub const POISON_FILES: usize = 100;
 /// The window within which repeated exposures of a unit count as one: a day.
 pub const EXPOSURE_WINDOW_MS: u64 = 86_400_000;
 
+/// How long an exposure token is good: long enough for a page that stays open, short enough that a unit which withdraws is
+/// soon beyond it.
+pub const TOKEN_LIFETIME_MS: u64 = 3_600_000;
+
 // HTTP doors.
 
+/// Characters of the token of the doors at least, so that it cannot be tried out over the network.
+pub const SHORTEST_TOKEN: usize = 16;
 /// Bytes of a request body: the largest context and a little more.
 pub const REQUEST_BYTES: usize = CONTEXT_BYTES + (16 << 10);

@@ -12,6 +12,7 @@ use flagstone_events::{Body, EventId};
 use tokio::sync::Notify;
 
 use crate::limits;
+use crate::spool::reason::NO_CONSENT;
 use crate::spool::{Spool, reason};
 
 /// What became of an event at the moment it was handed over.
@@ -21,6 +22,8 @@ pub enum Recorded {
     Queued,
     /// Lost, and counted under this reason.
     Dropped(&'static str),
+    /// Not kept, on purpose: counted under this reason, and nothing else of it remains.
+    Reduced(&'static str),
     /// There was nothing to record: no variant was given, or the context names no unit.
     Nothing,
 }
@@ -41,19 +44,24 @@ pub(crate) struct Counts {
     queue_full: AtomicU64,
     invalid: AtomicU64,
     shutdown: AtomicU64,
+    /// Not kept, on purpose.
+    sampled_out: AtomicU64,
+    no_consent: AtomicU64,
 }
 
 impl Counts {
     /// Losses that the spool does not know yet, by reason.
-    pub(crate) fn unfolded(&self) -> [(&'static str, u64); 3] {
+    pub(crate) fn unfolded(&self) -> [(&'static str, u64); 5] {
         self.losses().map(|(name, count)| (name, count.load(Ordering::Relaxed)))
     }
 
-    fn losses(&self) -> [(&'static str, &AtomicU64); 3] {
+    fn losses(&self) -> [(&'static str, &AtomicU64); 5] {
         [
             (reason::QUEUE_FULL, &self.queue_full),
             (reason::INVALID, &self.invalid),
             (reason::SHUTDOWN, &self.shutdown),
+            (reason::SAMPLED_OUT, &self.sampled_out),
+            (reason::NO_CONSENT, &self.no_consent),
         ]
     }
 }
@@ -124,6 +132,15 @@ impl Recorder {
         self.counts.made.fetch_add(1, Ordering::Relaxed);
         self.counts.invalid.fetch_add(1, Ordering::Relaxed);
         Recorded::Dropped(reason::INVALID)
+    }
+
+    /// Counts an event of which nothing may be kept but the count.
+    pub(crate) fn reduce(&self, reason: &'static str) -> Recorded {
+        self.counts.made.fetch_add(1, Ordering::Relaxed);
+        let counts = &self.counts;
+        let count = if reason == NO_CONSENT { &counts.no_consent } else { &counts.sampled_out };
+        count.fetch_add(1, Ordering::Relaxed);
+        Recorded::Reduced(reason)
     }
 
     /// Waits until everything handed over before is synchronised to disk. False when that took too long.

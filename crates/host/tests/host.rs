@@ -131,6 +131,7 @@ async fn the_circle_from_snapshot_to_report() {
                 assert_eq!(outcome.measures["latency_ms"], 12_500_000);
                 units.entry(outcome.unit.to_string()).or_default().push("outcome");
             }
+            Body::Withdrawal(_) => panic!("nobody withdrew"),
         }
     }
     assert_eq!(units.len(), 200);
@@ -300,7 +301,7 @@ async fn a_refused_batch_is_set_aside_and_the_next_ones_go_on() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn made_is_delivered_plus_dropped_under_overload() {
+async fn threat_23_under_overload_made_is_delivered_plus_dropped() {
     let bench = Bench::new().await;
     let mut config = bench.config();
     (config.queue_events, config.spool_bytes, config.segment_bytes) = (64, 60_000, 10_000);

@@ -60,6 +60,9 @@ pub(crate) struct Arguments {
     /// What operators must send as a bearer token
     #[arg(long, value_name = "TOKEN", env = "FLAGSTONE_OPERATOR_TOKEN", hide_env_values = true)]
     operator_token: Option<String>,
+    /// Units in the smallest cell of slices that is shown
+    #[arg(long, value_name = "UNITS", default_value_t = 20)]
+    k_anonymity: u64,
     #[command(flatten)]
     show: Output,
 }
@@ -130,6 +133,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
         config.log.clone_from(folder);
     }
     config.listen = arguments.listen;
+    config.k_anonymity = arguments.k_anonymity;
     config.reporter_token.clone_from(&arguments.reporter_token);
     config.operator_token.clone_from(&arguments.operator_token);
     arguments.pace.set(&mut config);

@@ -71,6 +71,8 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "DURATION", default_value = "10s")]
     drain: humantime::Duration,
     #[command(flatten)]
+    reporting: super::reporting::Arguments,
+    #[command(flatten)]
     show: Output,
 }
 
@@ -151,6 +153,7 @@ fn config(arguments: &Arguments) -> Result<HostConfig> {
         bail!("--source, --trust, --audience, --environment and --data are needed");
     };
     let mut config = HostConfig::new(source, files::read(trust)?, audience, environment, data, pepper(data)?);
+    config.reporting = arguments.reporting.settings()?;
     if let Some(component) = &arguments.component {
         config.component = ComponentSource::Path(component.clone());
     }

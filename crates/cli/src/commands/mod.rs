@@ -12,6 +12,7 @@ pub(crate) mod open;
 pub(crate) mod operate;
 pub(crate) mod publish;
 pub(crate) mod replay;
+pub(crate) mod reporting;
 pub(crate) mod seal;
 pub(crate) mod sign;
 pub(crate) mod snapshot_words;

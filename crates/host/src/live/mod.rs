@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Instant;
 
 use flagstone_events::SnapshotId;
-use flagstone_seal::Mark;
+use flagstone_seal::{Mark, Statement, inspect};
 
 use crate::engine::{CallError, Decision, Engine, Flag, Instance, Opening};
 use crate::limits;
@@ -75,6 +75,14 @@ impl Live {
     /// The snapshot in force. Holding it keeps it alive, so an evaluation ends with what it began with.
     pub(crate) fn current(&self) -> Option<Arc<Loaded>> {
         self.current.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Whether the pulse in force opens a stage of any flag.
+    pub(crate) fn opens_a_stage(&self) -> bool {
+        let Some(loaded) = self.current() else { return false };
+        let pulses = loaded.lock().pulses.clone();
+        let newest = pulses.last().and_then(|note| inspect(note, 0).ok());
+        matches!(newest.map(|claim| claim.statement), Some(Statement::Pulse(pulse)) if !pulse.stages.is_empty())
     }
 
     /// Traps since the start.

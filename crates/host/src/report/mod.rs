@@ -8,25 +8,39 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use flagstone_events::otlp::{self, Encoding};
 use flagstone_events::{Batch, Body, Event};
 use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 
-use crate::spool::{Spool, Taken};
+use crate::spool::{Spool, Taken, reason};
 use crate::{backoff, clock, durable, limits};
 
-use send::{Answer, send};
+use send::{Answer, Request, send};
 
 /// Settings of the reporter.
 #[derive(Debug, Clone)]
 pub(crate) struct ReportConfig {
-    /// Where batches are posted.
+    /// Where events are posted.
     pub(crate) url: String,
+    /// In which form.
+    pub(crate) wire: Wire,
+    /// What the receiver asks for as a bearer token.
+    pub(crate) token: Option<String>,
     /// Where refused batches are kept.
     pub(crate) poison: PathBuf,
     pub(crate) batch_events: usize,
     pub(crate) linger: Duration,
     pub(crate) backoff_first: Duration,
+}
+
+/// The form in which events are posted. Batching, retries, the spool and the account of losses are the same for all.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Wire {
+    /// Batches of docs/events.md.
+    Batches,
+    /// OTLP logs as protobuf; `set` names the flag set.
+    Otlp { set: String },
 }
 
 /// What the reporter has done, for the status.
@@ -175,10 +189,28 @@ impl Reporter {
                 return Ok(Round::Done);
             }
         };
-        match send(&self.client, &self.config.url, text.clone()).await {
-            Answer::Accepted { duplicates } => {
-                self.with_spool(move |spool| spool.acknowledge(&batch.id, last)).await?;
-                self.counts.delivered.fetch_add(events, Ordering::Relaxed);
+        let (body, content_type) = match &self.config.wire {
+            Wire::Batches => (text.clone().into_bytes(), "application/json"),
+            Wire::Otlp { set } => {
+                (otlp::encode(&batch, set, Encoding::Protobuf), Encoding::Protobuf.content_type())
+            }
+        };
+        let request =
+            Request { url: &self.config.url, token: self.config.token.as_deref(), content_type, body };
+        match send(&self.client, request).await {
+            Answer::Accepted { duplicates, rejected, problem } => {
+                let rejected = rejected.min(events);
+                if rejected > 0 {
+                    tracing::error!(%problem, rejected, "the receiver rejected some events for good");
+                    self.keep_poison(&batch.id, &text)?;
+                }
+                let id = batch.id;
+                self.with_spool(move |spool| {
+                    spool.count(reason::POISON, rejected);
+                    spool.acknowledge(&id, last)
+                })
+                .await?;
+                self.counts.delivered.fetch_add(events.saturating_sub(rejected), Ordering::Relaxed);
                 self.counts.duplicates.fetch_add(duplicates, Ordering::Relaxed);
                 self.counts.batches.fetch_add(1, Ordering::Relaxed);
                 self.counts.succeeded();

@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+use flagstone_events::otlp::{Encoding, decode_answer};
+use reqwest::header::CONTENT_TYPE;
+
 use crate::limits;
 use crate::sync::{plain, retry_after};
 
@@ -12,6 +15,10 @@ pub(super) enum Answer {
     Accepted {
         /// Events that it already had.
         duplicates: u64,
+        /// Events that it will never take, though it took the others (OTLP's partial success).
+        rejected: u64,
+        /// What it said about those.
+        problem: String,
     },
     /// Not now: network, time, overload, a server's fault, or a setting that somebody will put right.
     Retry {
@@ -27,9 +34,17 @@ pub(super) enum Answer {
     },
 }
 
-/// Posts a batch.
-pub(super) async fn send(client: &reqwest::Client, url: &str, text: String) -> Answer {
-    match tokio::time::timeout(limits::REQUEST_TIME, post(client, url, text)).await {
+/// What is posted.
+pub(super) struct Request<'a> {
+    pub(super) url: &'a str,
+    pub(super) token: Option<&'a str>,
+    pub(super) content_type: &'static str,
+    pub(super) body: Vec<u8>,
+}
+
+/// Posts events.
+pub(super) async fn send(client: &reqwest::Client, request: Request<'_>) -> Answer {
+    match tokio::time::timeout(limits::REQUEST_TIME, post(client, request)).await {
         Ok(Ok(answer)) => answer,
         Ok(Err(error)) => Answer::Retry { problem: plain(&error).message, after: None },
         Err(_) => {
@@ -39,9 +54,13 @@ pub(super) async fn send(client: &reqwest::Client, url: &str, text: String) -> A
     }
 }
 
-async fn post(client: &reqwest::Client, url: &str, text: String) -> Result<Answer, reqwest::Error> {
-    let request = client.post(url).header(reqwest::header::CONTENT_TYPE, "application/json").body(text);
-    let mut answer = request.send().await?;
+async fn post(client: &reqwest::Client, request: Request<'_>) -> Result<Answer, reqwest::Error> {
+    let is_otlp = request.content_type == Encoding::Protobuf.content_type();
+    let mut post = client.post(request.url).header(CONTENT_TYPE, request.content_type).body(request.body);
+    if let Some(token) = request.token {
+        post = post.bearer_auth(token);
+    }
+    let mut answer = post.send().await?;
     let status = answer.status().as_u16();
     let after = retry_after(answer.headers());
     let mut body = Vec::new();
@@ -53,10 +72,14 @@ async fn post(client: &reqwest::Client, url: &str, text: String) -> Result<Answe
     }
     let said = || String::from_utf8_lossy(body.get(..body.len().min(300)).unwrap_or_default()).into_owned();
     Ok(match meaning(status) {
+        Meaning::Accepted if is_otlp => {
+            let (rejected, problem) = decode_answer(&body);
+            Answer::Accepted { duplicates: 0, rejected, problem }
+        }
         Meaning::Accepted => {
             let numbers: serde_json::Value = serde_json::from_slice(&body).unwrap_or_default();
             let duplicates = numbers.get("duplicates").and_then(serde_json::Value::as_u64).unwrap_or(0);
-            Answer::Accepted { duplicates }
+            Answer::Accepted { duplicates, rejected: 0, problem: String::new() }
         }
         Meaning::Retry => {
             Answer::Retry { problem: format!("the receiver answered {status}: {}", said()), after }

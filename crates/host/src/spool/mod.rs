@@ -38,6 +38,10 @@ pub mod reason {
     pub const SHUTDOWN: &str = "shutdown";
     /// The spool could not be written.
     pub const DISK: &str = "disk";
+    /// Not lost but not kept: the unit is outside the sample.
+    pub const SAMPLED_OUT: &str = "sampled-out";
+    /// Not lost but not kept: nobody consented to it. This count is all that remains of the event.
+    pub const NO_CONSENT: &str = "no-consent";
 }
 
 /// Sizes of a spool.

@@ -220,6 +220,11 @@ pub struct Plane {
     pub live: Option<Live>,
     /// Streams open now, and the most that were at once.
     pub streams: Arc<(AtomicUsize, AtomicUsize)>,
+    /// Requests of OTLP, and how many records of each are rejected.
+    pub logs: Vec<Vec<u8>>,
+    pub reject_records: u64,
+    /// The `Authorization` of every report.
+    pub authorisations: Vec<String>,
 }
 
 /// The bytes of a stream.
@@ -269,6 +274,7 @@ pub async fn serve(plane: Shared) -> String {
         .route("/v1/environments/production/pulse/live", get(live))
         .route("/v1/environments/production/snapshots/{digest}", get(snapshot))
         .route("/v1/environments/production/events", post(events))
+        .route("/v1/logs", post(logs))
         .with_state(plane);
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = format!("http://{}", listener.local_addr().unwrap());
@@ -366,9 +372,23 @@ async fn snapshot(State(plane): State<Shared>, Path(digest): Path<String>, heade
     response
 }
 
-async fn events(State(plane): State<Shared>, body: Bytes) -> Response {
+/// A receiver of OTLP logs as protobuf.
+async fn logs(State(plane): State<Shared>, headers: HeaderMap, body: Bytes) -> Response {
+    let mut plane = plane.lock().unwrap();
+    if let Manner::Status(status, _) = plane.events_manner {
+        return (StatusCode::from_u16(status).unwrap(), "as told").into_response();
+    }
+    assert_eq!(headers[header::CONTENT_TYPE], "application/x-protobuf");
+    plane.logs.push(body.to_vec());
+    let protobuf = flagstone_events::otlp::Encoding::Protobuf;
+    flagstone_events::otlp::encode_answer(plane.reject_records, Some("as told"), protobuf).into_response()
+}
+
+async fn events(State(plane): State<Shared>, headers: HeaderMap, body: Bytes) -> Response {
     let mut plane = plane.lock().unwrap();
     plane.seen.push("events".to_owned());
+    let bearer = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+    plane.authorisations.push(bearer.unwrap_or_default().to_owned());
     if let Manner::Status(status, _) = plane.events_manner {
         return (StatusCode::from_u16(status).unwrap(), "as told").into_response();
     }

@@ -139,6 +139,7 @@ impl Driver {
             slices: slices.map(|(name, value)| (name.to_owned(), value.to_owned())).into(),
             at_ms: None,
             stream: None,
+            analytics: None,
         };
         let recorded = self.host.outcome(&person.key, outcome);
         let variant = evaluation.decision.variant.as_deref().unwrap_or("(default)");
