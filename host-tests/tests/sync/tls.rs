@@ -95,16 +95,14 @@ async fn certificates_are_checked_and_a_bad_one_changes_nothing() {
     settings.linger = Duration::from_millis(5);
     let host = start(settings).await;
     assert_eq!((serving(&host), state(&host)), (Some(1), State::Fresh));
-    let mut sequence = 1;
-    for (bad, expected) in [(Worth::SelfSigned, "UnknownIssuer"), (Worth::Over, "expired")] {
+    for (sequence, bad, expected) in [(1, Worth::SelfSigned, "UnknownIssuer"), (2, Worth::Over, "expired")] {
         terminator.show(shown(&ours, bad));
         publish(&plane, &world, sequence + 1, &world.snapshot(sequence + 1, &payload(expected)), &[], &[]);
         let said = || host.status().sync.last_error.is_some_and(|error| error.contains(expected));
         wait_until(expected, || host.status().sync.failures >= 2 && said()).await;
         assert_eq!((serving(&host), state(&host)), (Some(sequence), State::Fresh), "{expected}");
         terminator.show(shown(&ours, Worth::Good));
-        sequence += 1;
-        wait_until("good again", || serving(&host) == Some(sequence) && host.status().sync.failures == 0)
+        wait_until("good again", || serving(&host) == Some(sequence + 1) && host.status().sync.failures == 0)
             .await;
     }
     // Reports go the same way.
