@@ -85,7 +85,7 @@ async fn receive(State(receiver): State<Arc<Mutex<Receiver>>>, body: Bytes) -> (
     let batch = Batch::from_json(&body).unwrap();
     receiver.instances.insert(batch.instance.clone());
     // Refused for good, unless any of it was taken before: no receiver takes a batch and refuses it later.
-    if manner == 2 && !batch.events.iter().any(|event| receiver.events.contains_key(&event.body.id())) {
+    if manner == 1 && !batch.events.iter().any(|event| receiver.events.contains_key(&event.body.id())) {
         return (StatusCode::UNPROCESSABLE_ENTITY, "never");
     }
     for (reason, count) in &batch.dropped {
@@ -99,7 +99,7 @@ async fn receive(State(receiver): State<Arc<Mutex<Receiver>>>, body: Bytes) -> (
             receiver.repeated += 1;
         }
     }
-    if manner == 1 {
+    if manner == 2 {
         (StatusCode::INTERNAL_SERVER_ERROR, "taken, but it does not say so")
     } else {
         (StatusCode::OK, "{}")

@@ -108,7 +108,7 @@ impl Driver {
             "targetingKey": person.key,
             "email": person.email,
             "language": language,
-            "consent": ["service"],
+            "consent": ["service", "analytics"],
             "dataDomain": "help-centre",
         });
         let evaluation = self.host.evaluate(request.surface.flag(), context);
@@ -139,7 +139,7 @@ impl Driver {
             slices: slices.map(|(name, value)| (name.to_owned(), value.to_owned())).into(),
             at_ms: None,
             stream: None,
-            analytics: None,
+            analytics: Some(true),
         };
         let recorded = self.host.outcome(&person.key, outcome);
         let variant = evaluation.decision.variant.as_deref().unwrap_or("(default)");

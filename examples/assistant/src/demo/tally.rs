@@ -90,7 +90,7 @@ impl Tally {
         match recorded {
             Recorded::Queued => self.exposures += 1,
             Recorded::Dropped(_) => self.exposures_lost += 1,
-            Recorded::Nothing => {}
+            Recorded::Reduced(_) | Recorded::Nothing => {}
         }
     }
 
@@ -106,7 +106,7 @@ impl Tally {
         match recorded {
             Recorded::Queued => self.outcomes += 1,
             Recorded::Dropped(_) => self.outcomes_lost += 1,
-            Recorded::Nothing => {}
+            Recorded::Reduced(_) | Recorded::Nothing => {}
         }
         let micros = u64::try_from(answer.latency.as_micros()).unwrap_or(u64::MAX).max(1);
         if let Some(count) = self.latency.get_mut(micros.ilog2().min(31) as usize) {
