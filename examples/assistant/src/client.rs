@@ -25,6 +25,7 @@ pub struct Client {
     endpoint: Endpoint,
     address: String,
     http: reqwest::Client,
+    patience: Duration,
 }
 
 impl Client {
@@ -33,10 +34,9 @@ impl Client {
     /// # Errors
     /// The HTTP client cannot be set up.
     pub fn new(endpoint: Endpoint, patience: Duration) -> Result<Self> {
-        let http =
-            reqwest::Client::builder().timeout(patience).build().context("cannot set up the HTTP client")?;
+        let http = flagstone_host::client(None).context("cannot set up the HTTP client")?;
         let address = format!("{}/chat/completions", endpoint.url.trim_end_matches('/'));
-        Ok(Self { endpoint, address, http })
+        Ok(Self { endpoint, address, http, patience })
     }
 
     /// Lets the model write the next message.
@@ -54,7 +54,7 @@ impl Client {
             order: Some(behaviour.order),
             stream: None,
         };
-        let mut call = self.http.post(&self.address).json(&request);
+        let mut call = self.http.post(&self.address).timeout(self.patience).json(&request);
         if let Some(token) = &self.endpoint.token {
             call = call.bearer_auth(token);
         }

@@ -134,7 +134,7 @@ pub(crate) fn reader(place: &Place) -> Result<Files> {
         Place::Address(address) => address.clone(),
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let client = reqwest::Client::new();
+    let client = flagstone_host::client(None)?;
     Ok(Box::new(move |path: &str| runtime.block_on(fetch(&client, &format!("{address}/{path}")))))
 }
 

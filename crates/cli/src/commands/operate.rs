@@ -38,7 +38,7 @@ pub(crate) struct Arguments {
 /// Sends one order: `start`, `halt` or `resume`.
 pub(crate) fn run(order: &str, arguments: &Arguments) -> Result<ExitCode> {
     let Arguments { flag, environment, by, reason, to, token, show } = arguments;
-    let publisher = Publisher::new(to, token.clone());
+    let publisher = Publisher::new(to, token.clone())?;
     let runtime = tokio::runtime::Runtime::new().context("cannot start the runtime")?;
     let answer = runtime.block_on(publisher.order(environment, flag, order, by, reason))?;
     show.say(&format!("{order} of `{flag}` accepted; the next pulse says so"));

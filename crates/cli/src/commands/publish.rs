@@ -43,8 +43,12 @@ pub(crate) struct Publisher {
 }
 
 impl Publisher {
-    pub(crate) fn new(base: &str, token: Option<String>) -> Self {
-        Publisher { client: reqwest::Client::new(), base: base.trim_end_matches('/').into(), token }
+    pub(crate) fn new(base: &str, token: Option<String>) -> Result<Self> {
+        Ok(Publisher {
+            client: flagstone_host::client(None)?,
+            base: base.trim_end_matches('/').into(),
+            token,
+        })
     }
 
     /// Sends definition and file; the answer says whether the snapshot is now the current one.
@@ -105,7 +109,7 @@ impl Publisher {
 pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     let file = files::read(&arguments.file)?;
     let definition = arguments.definition.as_deref().map(files::read_text).transpose()?;
-    let publisher = Publisher::new(&arguments.to, arguments.token.clone());
+    let publisher = Publisher::new(&arguments.to, arguments.token.clone())?;
     let runtime = tokio::runtime::Runtime::new().context("cannot start the runtime")?;
     let answer = runtime.block_on(publisher.publish(&file, definition))?;
     let current = answer["current"] == Value::Bool(true);

@@ -91,7 +91,7 @@ async fn everything(arguments: &Arguments) -> Result<ExitCode> {
     let base = format!("http://{}", govern.address());
     let mut publishing = Publishing {
         arguments,
-        publisher: Publisher::new(&base, None),
+        publisher: Publisher::new(&base, None)?,
         release: keys.release,
         last: arguments.data.join("last.sealed"),
         seen: String::new(),

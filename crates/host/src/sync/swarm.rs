@@ -210,7 +210,7 @@ async fn a_thousand_clients_come_back_without_a_storm() {
         plane.time.store(began.elapsed().as_millis() as u64, Ordering::Relaxed);
         let second = plane.second();
         plane.down.store(DOWN.contains(&second), Ordering::Relaxed);
-        if second % 30 != 0 || second < 2 * POLL || treated.contains_key(&second) {
+        if !second.is_multiple_of(30) || second < 2 * POLL || treated.contains_key(&second) {
             continue;
         }
         let decided =

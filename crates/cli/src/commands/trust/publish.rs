@@ -40,7 +40,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode> {
         Some(name) => name.clone(),
         None => only_environment(note.statement())?,
     };
-    let publisher = Publisher::new(to, arguments.token.clone());
+    let publisher = Publisher::new(to, arguments.token.clone())?;
     let runtime = tokio::runtime::Runtime::new().context("cannot start the runtime")?;
     let answer = runtime.block_on(publisher.trust(&environment, files::read(file)?))?;
     let version = note.statement().version;
