@@ -83,7 +83,14 @@ impl Plane {
         let plane = Self { folder: tempfile::tempdir().unwrap() };
         std::fs::write(plane.path("flags.yaml"), DEFINITION).unwrap();
         for role in ["root", "release", "pulse"] {
-            plane.done(&["keys", "new", &format!("acme.example/{role}"), "-o", &format!("{role}.key")]);
+            plane.done(&[
+                "keys",
+                "new",
+                "--plain",
+                &format!("acme.example/{role}"),
+                "-o",
+                &format!("{role}.key"),
+            ]);
         }
         let trust = [
             "trust",

@@ -190,8 +190,10 @@ async fn events(
     check_environment(&shared, &environment)?;
     check_token(&headers, shared.governor.config.reporter_token.as_ref())?;
     check_type(&headers, "application/json")?;
-    let accepted = ingest::take_in(&shared.governor.store, &body, shared.governor.now_ms()).await?;
-    Ok(Json(accepted).into_response())
+    let (batch, stored) = ingest::take_in(&shared.governor.store, &body, shared.governor.now_ms()).await?;
+    let ingest::Accepted { accepted, duplicates } = stored;
+    // The name tells the reporter that it was this batch, and no stranger, that is meant.
+    Ok(Json(json!({"batch": batch, "accepted": accepted, "duplicates": duplicates})).into_response())
 }
 
 async fn get_status(State(shared): State<Shared>, Path(environment): Path<String>) -> Answer {

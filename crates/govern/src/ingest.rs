@@ -22,12 +22,12 @@ pub struct Accepted {
     pub duplicates: u64,
 }
 
-/// Reads, verifies and stores one batch.
+/// Reads, verifies and stores one batch; gives back its id and what became of it.
 ///
 /// # Errors
 /// A 422 refusal that names the event at fault: the batch is poison and must not be sent again. 500 when the store
 /// cannot be written: send it again.
-pub(crate) async fn take_in(store: &Store, body: &[u8], now_ms: u64) -> Result<Accepted, Refusal> {
+pub(crate) async fn take_in(store: &Store, body: &[u8], now_ms: u64) -> Result<(String, Accepted), Refusal> {
     let batch = match Batch::from_json(body) {
         Ok(batch) => batch,
         Err(error) => {
@@ -37,7 +37,7 @@ pub(crate) async fn take_in(store: &Store, body: &[u8], now_ms: u64) -> Result<A
             return Err(Refusal::new(422, error.code(), named(body, &error)));
         }
     };
-    Ok(store_batch(store, &batch, now_ms).await?)
+    Ok((batch.id.clone(), store_batch(store, &batch, now_ms).await?))
 }
 
 /// The error with the event it is about, when it is about one.

@@ -11,32 +11,13 @@ mod common;
 use std::collections::BTreeMap;
 use std::io::Write as _;
 
-use common::{FLAG, Release, Traffic, World, answer, definition, draw, flag};
+use common::{FLAG, Release, Traffic, World, answer, definition, draw, evidence, flag, started};
 use flagstone_events::otlp::{Encoding, decode_answer, encode};
 use flagstone_events::{
     Arm, Batch, Body, Event, EventId, Inclusion, Pepper, Pseudonym, Sampling, Stream, UnitKey,
 };
 use flagstone_govern::Govern;
 use serde_json::{Value, json};
-
-async fn started(world: &World) -> (Govern, Release) {
-    let govern = world.start().await;
-    let release = world.release(1, &definition("everyone", "answer@15"));
-    world.publish(&govern, &release).await;
-    world.order(&govern, FLAG, "start").await;
-    (govern, release)
-}
-
-/// What is counted, without anything that depends on the wire or the time.
-fn evidence(status: &Value) -> Value {
-    let guardrails = flag(status)["guardrails"].as_array().expect("guardrails").iter().map(|one| {
-        ["metric", "treatedBad", "controlBad", "treatedUnits", "controlUnits", "logE"]
-            .map(|name| one[name].clone())
-    });
-    let guardrails: Vec<_> = guardrails.collect();
-    json!({"guardrails": guardrails, "units": flag(status)["units"], "cohorts": flag(status)["cohorts"],
-           "sampleRatio": flag(status)["sampleRatio"]})
-}
 
 fn numbered(bodies: Vec<Body>) -> Vec<Batch> {
     let mut batches = Vec::new();
@@ -159,11 +140,12 @@ async fn otlp_that_is_partly_or_wholly_wrong() {
     govern.shutdown().await;
 }
 
-/// The whole file, as anyone who gets hold of it reads it.
-fn file_bytes(world: &World) -> Vec<u8> {
+/// All that is on the disk, as anyone who gets hold of it reads it.
+fn file_bytes(folder: &std::path::Path) -> Vec<u8> {
     let mut bytes = Vec::new();
-    for entry in std::fs::read_dir(world.folder.path()).expect("the folder") {
-        bytes.extend(std::fs::read(entry.expect("an entry").path()).expect("a file"));
+    for entry in std::fs::read_dir(folder).expect("the folder") {
+        let path = entry.expect("an entry").path();
+        bytes.extend(if path.is_dir() { file_bytes(&path) } else { std::fs::read(path).expect("a file") });
     }
     bytes
 }
@@ -423,7 +405,7 @@ async fn threat_26_no_names_in_the_file_and_no_small_cells_over_http() {
     let (code, _) = answer(operator(world.client.get(world.url(&govern, "/flags/banner/slices")))).await;
     assert_eq!(code, 404);
     govern.shutdown().await;
-    let bytes = file_bytes(&world);
+    let bytes = file_bytes(world.folder.path());
     assert!(bytes.len() > 100_000);
     assert!(!bytes.windows(5).any(|window| window == b"user-"), "a unit's name is in the file");
     let mut config = world.config();

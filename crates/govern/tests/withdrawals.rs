@@ -10,31 +10,11 @@ mod common;
 
 use std::collections::BTreeMap;
 
-use common::{FLAG, Release, Traffic, World, definition, flag};
+use common::{Traffic, World, evidence, flag, started};
 use flagstone_events::{Batch, Body, Event, EventId, Pepper, Stream, UnitKey, Withdrawal};
-use flagstone_govern::Govern;
 use serde_json::{Value, json};
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, Row};
-
-async fn started(world: &World) -> (Govern, Release) {
-    let govern = world.start().await;
-    let release = world.release(1, &definition("everyone", "answer@15"));
-    world.publish(&govern, &release).await;
-    world.order(&govern, FLAG, "start").await;
-    (govern, release)
-}
-
-/// What is counted, without anything that depends on the wire or the time.
-fn evidence(status: &Value) -> Value {
-    let guardrails = flag(status)["guardrails"].as_array().expect("guardrails").iter().map(|one| {
-        ["metric", "treatedBad", "controlBad", "treatedUnits", "controlUnits", "logE"]
-            .map(|name| one[name].clone())
-    });
-    let guardrails: Vec<_> = guardrails.collect();
-    json!({"guardrails": guardrails, "units": flag(status)["units"], "cohorts": flag(status)["cohorts"],
-           "sampleRatio": flag(status)["sampleRatio"]})
-}
 
 fn withdrawal(number: u64, at_ms: u64) -> Body {
     // The same pepper as the traffic's, as one host would have it.

@@ -8,11 +8,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use common::{AUDIENCE, ENVIRONMENT, Manner, NOW, Shared, World, engine, payload, publish};
+use common::{AUDIENCE, ENVIRONMENT, Manner, NOW, Shared, World, engine, payload, publish, sum, wait_until};
 use flagstone_events::{Batch, Body, Pepper};
-use flagstone_host::{
-    EventStatus, Host, HostConfig, HostError, OutcomeReport, Recorded, Report, State, Time, http,
-};
+use flagstone_host::{Host, HostConfig, HostError, OutcomeReport, Recorded, Report, State, Time, http};
 use serde_json::{Value, json};
 
 struct Bench {
@@ -79,20 +77,6 @@ fn outcome(request: usize) -> OutcomeReport {
         slices: BTreeMap::from([("language".into(), "en".into())]),
         ..OutcomeReport::default()
     }
-}
-
-fn sum(events: &EventStatus) -> u64 {
-    events.repeated + events.delivered + events.pending + events.dropped.values().sum::<u64>()
-}
-
-async fn wait_until(what: &str, condition: impl Fn() -> bool) {
-    for _ in 0..4_000 {
-        if condition() {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
-    panic!("it did not happen within 20 s: {what}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

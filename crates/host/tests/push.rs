@@ -7,7 +7,9 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use common::{AUDIENCE, ENVIRONMENT, Live, NOW, Shared, World, engine, mark, payload, publish, pulse_event};
+use common::{
+    AUDIENCE, ENVIRONMENT, Live, NOW, Shared, World, engine, mark, payload, publish, pulse_event, wait_until,
+};
 use flagstone_events::Pepper;
 use flagstone_host::{Host, HostConfig, PushStatus, State, Time};
 
@@ -68,16 +70,6 @@ fn push(host: &Host) -> PushStatus {
 
 fn number(host: &Host) -> u64 {
     host.status().sync.pulse.unwrap().number
-}
-
-async fn wait_until(what: &str, condition: impl Fn() -> bool) {
-    for _ in 0..4_000 {
-        if condition() {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
-    panic!("it did not happen within 20 s: {what}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

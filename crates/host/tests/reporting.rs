@@ -8,12 +8,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use common::{AUDIENCE, ENVIRONMENT, Manner, NOW, Shared, World, engine, payload, publish};
+use common::{AUDIENCE, ENVIRONMENT, Manner, NOW, Shared, World, engine, payload, publish, sum, wait_until};
 use flagstone_events::otlp::{self, Encoding};
 use flagstone_events::{Batch, Body, Inclusion, Pepper, Sampling, Stream};
-use flagstone_host::{
-    Consent, EventStatus, Host, HostConfig, NextPepper, OutcomeReport, Recorded, Time, http,
-};
+use flagstone_host::{Consent, Host, HostConfig, NextPepper, OutcomeReport, Recorded, Time, http};
 use serde_json::{Value, json};
 
 struct Bench {
@@ -74,20 +72,6 @@ fn outcome(request: &str) -> OutcomeReport {
         booleans: BTreeMap::from([("wrong".into(), false)]),
         ..OutcomeReport::default()
     }
-}
-
-fn sum(events: &EventStatus) -> u64 {
-    events.repeated + events.delivered + events.pending + events.dropped.values().sum::<u64>()
-}
-
-async fn wait_until(what: &str, condition: impl Fn() -> bool) {
-    for _ in 0..4_000 {
-        if condition() {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
-    panic!("it did not happen within 20 s: {what}");
 }
 
 /// Threat 28: whatever a context says of consent in whatever form, an event exists only where analytics is granted.

@@ -8,6 +8,7 @@ mod bench;
 #[cfg(feature = "browser")]
 mod bind;
 mod browser;
+mod chaos;
 mod check;
 mod fuzz;
 mod pass;
@@ -95,6 +96,18 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Kills hosts behind misbehaving proxies and counts what was decided wrongly, torn or lost (docs/threats.md).
+    #[command(
+        after_help = "Examples:\n  cargo xtask chaos\n  cargo xtask chaos --minutes 10 --json | tail -1\n\nThe exit code is 0 only when nothing was wrong, torn or lost."
+    )]
+    Chaos {
+        /// For how long.
+        #[arg(long, default_value_t = 1.0)]
+        minutes: f64,
+        /// Only the summary, as one line holding one JSON object.
+        #[arg(long)]
+        json: bool,
+    },
     /// The wasm-bindgen step of `build --browser`; needs the feature `browser`.
     #[command(hide = true)]
     Bind {
@@ -115,6 +128,7 @@ fn main() -> ExitCode {
         Command::Conformance { arguments } => pass::conformance(&places, &arguments),
         Command::Bench(arguments) => bench::bench(&places, &arguments),
         Command::Fuzz { targets, seconds, json } => fuzz::run(&places, &targets, seconds, json),
+        Command::Chaos { minutes, json } => chaos::run(&places, minutes, json),
         Command::Bind { input, output } => bind_step(&input, &output).map(|()| ExitCode::SUCCESS),
     };
     result.unwrap_or_else(|error| {

@@ -16,7 +16,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use common::{AUDIENCE, ENVIRONMENT, NOW, Shared, World, engine, payload, publish};
+use common::{AUDIENCE, ENVIRONMENT, NOW, Shared, World, engine, payload, publish, wait_until};
 use flagstone_events::Pepper;
 use flagstone_host::{Host, HostConfig, Report, State, Time};
 
@@ -51,14 +51,4 @@ fn serving(host: &Host) -> Option<u64> {
 
 fn state(host: &Host) -> State {
     host.status().state
-}
-
-async fn wait_until(what: &str, condition: impl Fn() -> bool) {
-    for _ in 0..6_000 {
-        if condition() {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
-    panic!("it did not happen within 30 s: {what}");
 }

@@ -3,5 +3,6 @@
 
 mod chance;
 mod files;
+mod memory;
 mod pulses;
 mod table;

@@ -71,7 +71,7 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "DURATION", default_value = "10s")]
     drain: humantime::Duration,
     #[command(flatten)]
-    reporting: super::reporting::Arguments,
+    reporting: super::reporting::ReportingArguments,
     #[command(flatten)]
     show: Output,
 }

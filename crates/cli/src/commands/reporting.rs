@@ -10,7 +10,7 @@ use crate::files;
 
 #[derive(clap::Args)]
 #[command(next_help_heading = "Reporting")]
-pub(crate) struct Arguments {
+pub(crate) struct ReportingArguments {
     /// Keep the events of a sample of units only: parts of 1,000,000,000
     #[arg(long, value_name = "PARTS")]
     sample: Option<u32>,
@@ -37,7 +37,7 @@ pub(crate) struct Arguments {
     pepper_until: Option<humantime::Timestamp>,
 }
 
-impl Arguments {
+impl ReportingArguments {
     /// As settings.
     pub(crate) fn settings(&self) -> Result<Reporting> {
         let mut reporting = Reporting::default();

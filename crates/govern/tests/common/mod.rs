@@ -191,7 +191,11 @@ impl World {
     pub async fn report(&self, govern: &Govern, batch: &Batch) -> (u16, Value) {
         let request =
             self.client.post(self.url(govern, "/events")).header("content-type", "application/json");
-        answer(request.body(batch.to_json().expect("within limits"))).await
+        let (status, mut body) = answer(request.body(batch.to_json().expect("within limits"))).await;
+        // The receipt, which every batch that was taken has.
+        let named = body.as_object_mut().and_then(|body| body.remove("batch"));
+        assert_eq!(named.as_ref().and_then(Value::as_str), (status == 200).then_some(batch.id.as_str()));
+        (status, body)
     }
 
     /// What a host that polls gets, opened as a host opens it.
@@ -433,4 +437,24 @@ pub fn draw(text: &str) -> u64 {
 /// The one planned flag of a status.
 pub fn flag(status: &Value) -> &Value {
     &status["flags"][0]
+}
+
+/// A governor whose flag is started.
+pub async fn started(world: &World) -> (Govern, Release) {
+    let govern = world.start().await;
+    let release = world.release(1, &definition("everyone", "answer@15"));
+    world.publish(&govern, &release).await;
+    world.order(&govern, FLAG, "start").await;
+    (govern, release)
+}
+
+/// What is counted, without anything that depends on the wire or the time.
+pub fn evidence(status: &Value) -> Value {
+    let guardrails = flag(status)["guardrails"].as_array().expect("guardrails").iter().map(|one| {
+        ["metric", "treatedBad", "controlBad", "treatedUnits", "controlUnits", "logE"]
+            .map(|name| one[name].clone())
+    });
+    let guardrails: Vec<_> = guardrails.collect();
+    json!({"guardrails": guardrails, "units": flag(status)["units"], "cohorts": flag(status)["cohorts"],
+           "sampleRatio": flag(status)["sampleRatio"]})
 }

@@ -195,8 +195,8 @@ impl Reporter {
                 (otlp::encode(&batch, set, Encoding::Protobuf), Encoding::Protobuf.content_type())
             }
         };
-        let request =
-            Request { url: &self.config.url, token: self.config.token.as_deref(), content_type, body };
+        let (url, token) = (&self.config.url, self.config.token.as_deref());
+        let request = Request { url, token, content_type, body, batch: &batch.id };
         match send(&self.client, request).await {
             Answer::Accepted { duplicates, rejected, problem } => {
                 let rejected = rejected.min(events);

@@ -40,6 +40,8 @@ pub(super) struct Request<'a> {
     pub(super) token: Option<&'a str>,
     pub(super) content_type: &'static str,
     pub(super) body: Vec<u8>,
+    /// The id that the answer must name.
+    pub(super) batch: &'a str,
 }
 
 /// Posts events.
@@ -63,6 +65,9 @@ async fn post(client: &reqwest::Client, request: Request<'_>) -> Result<Answer, 
     let mut answer = post.send().await?;
     let status = answer.status().as_u16();
     let after = retry_after(answer.headers());
+    // A receiver of OTLP answers in the encoding of the request.
+    let kind = answer.headers().get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    let spoken = kind.starts_with(request.content_type);
     let mut body = Vec::new();
     while let Some(chunk) = answer.chunk().await? {
         body.extend_from_slice(&chunk);
@@ -73,12 +78,21 @@ async fn post(client: &reqwest::Client, request: Request<'_>) -> Result<Answer, 
     let said = || String::from_utf8_lossy(body.get(..body.len().min(300)).unwrap_or_default()).into_owned();
     Ok(match meaning(status) {
         Meaning::Accepted if is_otlp => {
+            if !spoken {
+                let problem = format!("the receiver answered {status}, but not in OTLP");
+                return Ok(Answer::Retry { problem, after });
+            }
             let (rejected, problem) = decode_answer(&body);
             Answer::Accepted { duplicates: 0, rejected, problem }
         }
         Meaning::Accepted => {
-            let numbers: serde_json::Value = serde_json::from_slice(&body).unwrap_or_default();
-            let duplicates = numbers.get("duplicates").and_then(serde_json::Value::as_u64).unwrap_or(0);
+            let said: serde_json::Value = serde_json::from_slice(&body).unwrap_or_default();
+            // Portals, proxies and strangers answer 200 to anything. Only the batch's own name is a receipt.
+            if said.get("batch").and_then(serde_json::Value::as_str) != Some(request.batch) {
+                let problem = format!("the receiver answered {status} without naming the batch as `batch`");
+                return Ok(Answer::Retry { problem, after });
+            }
+            let duplicates = said.get("duplicates").and_then(serde_json::Value::as_u64).unwrap_or(0);
             Answer::Accepted { duplicates, rejected: 0, problem: String::new() }
         }
         Meaning::Retry => {

@@ -189,7 +189,9 @@ fn start(
 /// the mean arrival rate.
 #[tokio::test(start_paused = true)]
 async fn a_thousand_clients_come_back_without_a_storm() {
-    let folder = tempfile::tempdir().unwrap();
+    // Eighteen thousand saves: on a disk in memory where there is one.
+    let memory = Path::new("/dev/shm");
+    let folder = if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() }.unwrap();
     let file = World::new().snapshot(1, &payload("swarm"));
     let plane = Arc::new(Plane {
         named: mark(&file),
@@ -230,7 +232,7 @@ async fn a_thousand_clients_come_back_without_a_storm() {
     assert_eq!(treated[&(END - 30)], usual, "{treated:?}");
     for client in &clients {
         let status = client.status.lock().unwrap();
-        assert!(status.failures == 0 && status.last_error.is_some(), "{status:?}");
+        assert!(status.failures == 0 && status.swaps == 1, "{status:?}");
     }
 
     let arrivals = plane.arrivals.lock().unwrap();

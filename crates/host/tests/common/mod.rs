@@ -381,7 +381,8 @@ async fn logs(State(plane): State<Shared>, headers: HeaderMap, body: Bytes) -> R
     assert_eq!(headers[header::CONTENT_TYPE], "application/x-protobuf");
     plane.logs.push(body.to_vec());
     let protobuf = flagstone_events::otlp::Encoding::Protobuf;
-    flagstone_events::otlp::encode_answer(plane.reject_records, Some("as told"), protobuf).into_response()
+    let said = flagstone_events::otlp::encode_answer(plane.reject_records, Some("as told"), protobuf);
+    ([(header::CONTENT_TYPE, protobuf.content_type())], said).into_response()
 }
 
 async fn events(State(plane): State<Shared>, headers: HeaderMap, body: Bytes) -> Response {
@@ -393,5 +394,26 @@ async fn events(State(plane): State<Shared>, headers: HeaderMap, body: Bytes) ->
         return (StatusCode::from_u16(status).unwrap(), "as told").into_response();
     }
     plane.batches.push(body.to_vec());
-    r#"{"accepted":1,"duplicates":0}"#.into_response()
+    receipt(&flagstone_events::Batch::from_json(&body).unwrap()).into_response()
+}
+
+/// Every event made, by what has become of it.
+pub fn sum(events: &flagstone_host::EventStatus) -> u64 {
+    events.repeated + events.delivered + events.pending + events.dropped.values().sum::<u64>()
+}
+
+/// Waits until something is so; long, since machines are busy.
+pub async fn wait_until(what: &str, condition: impl Fn() -> bool) {
+    for _ in 0..6_000 {
+        if condition() {
+            return;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    }
+    panic!("it did not happen within 30 s: {what}");
+}
+
+/// What a receiver answers that has taken a batch.
+pub fn receipt(batch: &flagstone_events::Batch) -> String {
+    format!(r#"{{"batch":"{}","accepted":{},"duplicates":0}}"#, batch.id, batch.events.len())
 }
