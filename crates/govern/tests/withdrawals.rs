@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 
 use common::{Traffic, World, evidence, flag, started};
 use flagstone_events::{Batch, Body, Event, EventId, Pepper, Stream, UnitKey, Withdrawal};
-use serde_json::{Value, json};
+use serde_json::json;
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, Row};
 

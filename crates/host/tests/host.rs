@@ -242,6 +242,23 @@ async fn a_sink_that_fails_loses_nothing() {
     assert_eq!(batches.iter().map(|batch| batch.instance.as_str()).collect::<BTreeSet<_>>().len(), 1);
 }
 
+/// A portal, a cache, a wrong address: 200 to anything, and the batch is gone if it is believed.
+#[tokio::test(flavor = "multi_thread")]
+async fn only_an_answer_that_names_the_batch_is_a_receipt() {
+    let bench = Bench::new().await;
+    let host = bench.host().await;
+    bench.plane.lock().unwrap().events_manner = Manner::Status(200, None);
+    (0..50).for_each(|n| assert_eq!(host.outcome("u", outcome(n)), Recorded::Queued));
+    wait_until("failures", || host.status().events.failures > 2).await;
+    let events = host.status().events;
+    assert_eq!((events.delivered, events.pending), (0, 50), "{events:?}");
+    assert!(events.last_error.unwrap().contains("without naming the batch"));
+    bench.plane.lock().unwrap().events_manner = Manner::Well;
+    wait_until("delivery", || host.status().events.delivered == 50).await;
+    assert_eq!(bench.received().len(), 50);
+    host.shutdown(Duration::from_secs(1)).await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn evidence_that_waited_out_an_outage_does_not_wait_out_a_long_back_off_too() {
     let bench = Bench::new().await;

@@ -7,7 +7,7 @@ use std::time::Instant;
 use anyhow::{Result, bail};
 
 use crate::places::Places;
-use crate::run::{cargo, succeed, which};
+use crate::run::{cargo, lint_while_building, ours, succeed, which};
 use crate::{artefacts, browser, pass, setup, sizes};
 
 type Step = (&'static str, fn(&Places) -> Result<()>);
@@ -66,8 +66,10 @@ fn format(places: &Places) -> Result<()> {
     succeed(cargo(places).args(["fmt", "--all", "--check"]))
 }
 
+/// Builds everything that runs natively, with clippy as the compiler.
 fn lints(places: &Places) -> Result<()> {
-    succeed(cargo(places).args(["clippy", "--workspace", "--all-targets", "--", "--deny", "warnings"]))
+    lint_while_building(places)?;
+    succeed(ours(places).args(["test", "--workspace", "--all-targets", "--no-run", "--quiet"]))
 }
 
 fn build(places: &Places) -> Result<()> {
@@ -77,13 +79,13 @@ fn build(places: &Places) -> Result<()> {
 
 /// All Rust tests: nextest when it is installed (with `cargo test --doc` for what it leaves out).
 fn tests(places: &Places) -> Result<()> {
-    let mut command = cargo(places);
+    let mut command = ours(places);
     command.env("FLAGSTONE_COMPONENT", places.component());
     if which(&["cargo-nextest"]).is_none() {
         return succeed(command.args(["test", "--workspace"]));
     }
     succeed(command.args(["nextest", "run", "--workspace", "--no-fail-fast"]))?;
-    let mut documentation = cargo(places);
+    let mut documentation = ours(places);
     documentation.env("FLAGSTONE_COMPONENT", places.component());
     succeed(documentation.args(["test", "--workspace", "--doc"]))
 }
@@ -93,9 +95,7 @@ fn tests(places: &Places) -> Result<()> {
 fn javascript(places: &Places) -> Result<()> {
     let folder = places.below("host-tests/browser-page");
     let fixtures = places.below("target/fixtures");
-    succeed(
-        cargo(places).args(["run", "--package", "host-tests", "--bin", "fixtures", "--"]).arg(&fixtures),
-    )?;
+    succeed(ours(places).args(["run", "--package", "host-tests", "--bin", "fixtures", "--"]).arg(&fixtures))?;
     let mut core = Command::new("node");
     core.arg(places.below("host-tests/node/core.test.mjs"));
     succeed(core.env("FIXTURES", &fixtures).env("CORE", places.core()))?;
@@ -116,7 +116,7 @@ fn python(places: &Places) -> Result<()> {
 /// Sealed files and native answers for embedders in other languages.
 fn fixtures(places: &Places) -> Result<PathBuf> {
     let folder = places.below("target/fixtures");
-    succeed(cargo(places).args(["run", "--package", "host-tests", "--bin", "fixtures", "--"]).arg(&folder))?;
+    succeed(ours(places).args(["run", "--package", "host-tests", "--bin", "fixtures", "--"]).arg(&folder))?;
     Ok(folder)
 }
 

@@ -7,7 +7,7 @@ use anyhow::Result;
 
 use crate::artefacts;
 use crate::places::Places;
-use crate::run::{cargo, output, say, status};
+use crate::run::{ours, output, say, status};
 
 /// Builds the component and the assistant, then runs `assistant demo`; its exit code is ours.
 pub(crate) fn demo(places: &Places, arguments: &[OsString]) -> Result<ExitCode> {
@@ -37,7 +37,7 @@ fn hand_over(
 
 /// Builds a binary with the everyday profile and returns where cargo put it.
 fn binary_of(places: &Places, package: &str, binary: &str) -> Result<std::path::PathBuf> {
-    let mut command = cargo(places);
+    let mut command = ours(places);
     command.args(["build", "--package", package, "--bin", binary]);
     command.arg("--message-format=json-render-diagnostics");
     let messages = output(&mut command)?;

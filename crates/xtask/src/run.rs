@@ -4,6 +4,7 @@ use std::ffi::OsStr;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
+use std::sync::OnceLock;
 
 use anyhow::{Context, Result, bail};
 
@@ -19,6 +20,34 @@ pub(crate) fn cargo(places: &Places) -> Command {
         if name.to_str().is_some_and(|name| name.starts_with("CARGO_PKG_") || name == "CARGO_MANIFEST_DIR") {
             command.env_remove(name);
         }
+    }
+    command
+}
+
+/// Whether our own crates are compiled by clippy, for [`ours`].
+static LINTING: OnceLock<PathBuf> = OnceLock::new();
+
+/// From here on [`ours`] compiles with clippy, which is the compiler with more to say: lints and artefacts in one pass over our
+/// crates, and one build of the libraries instead of a checked and a built one. Warnings are errors.
+pub(crate) fn lint_while_building(places: &Places) -> Result<()> {
+    let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
+    let sysroot = output(Command::new(rustc).args(["--print", "sysroot"]).current_dir(&places.root))?;
+    let driver =
+        Path::new(sysroot.trim()).join("bin/clippy-driver").with_extension(std::env::consts::EXE_EXTENSION);
+    if !driver.is_file() {
+        bail!("there is no `{}`\nhint: `rustup component add clippy`", driver.display());
+    }
+    LINTING.get_or_init(|| driver);
+    Ok(())
+}
+
+/// A cargo command for native builds of our own crates.
+pub(crate) fn ours(places: &Places) -> Command {
+    let mut command = cargo(places);
+    if let Some(driver) = LINTING.get() {
+        // What `cargo clippy -- --deny warnings` sets, with a build in place of a check.
+        command.env("RUSTC_WORKSPACE_WRAPPER", driver);
+        command.env("CLIPPY_ARGS", "--deny__CLIPPY_HACKERY__warnings__CLIPPY_HACKERY__");
     }
     command
 }

@@ -83,7 +83,7 @@ fn child() {
         }
         let (mut decisions, mut swaps, mut newest) = (0_u64, 0_u64, 0);
         loop {
-            for user in 0..USERS {
+            for (user, treated) in treated.iter().enumerate() {
                 if decisions % 400 < 20 {
                     host.outcome(&format!("user-{user}"), outcome(&format!("{} {decisions}", told[4])));
                 }
@@ -98,7 +98,7 @@ fn child() {
                     };
                     let right = match (flag, variant) {
                         ("plain", Some("on")) | ("assistant", Some("baseline")) => true,
-                        ("assistant", Some("candidate")) => treated[user],
+                        ("assistant", Some("candidate")) => *treated,
                         _ => false,
                     };
                     if !right || evaluation.decision.error_code.is_some() || snapshot.sequence < newest {
