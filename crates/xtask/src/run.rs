@@ -48,6 +48,8 @@ pub(crate) fn ours(places: &Places) -> Command {
         // What `cargo clippy -- --deny warnings` sets, with a build in place of a check.
         command.env("RUSTC_WORKSPACE_WRAPPER", driver);
         command.env("CLIPPY_ARGS", "--deny__CLIPPY_HACKERY__warnings__CLIPPY_HACKERY__");
+        // These builds are for the check alone: what serves debuggers and the next build would only cost it time.
+        command.env("CARGO_PROFILE_DEV_DEBUG", "none").env("CARGO_INCREMENTAL", "0");
     }
     command
 }
