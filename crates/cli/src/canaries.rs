@@ -6,7 +6,7 @@ use flagstone_snapshot::{Snapshot, encode};
 
 /// Reports the first canary that the engine answers otherwise than its author expects. What cannot be laid out is
 /// reported by who lays it out.
-pub(crate) fn ask(outcome: &mut Outcome, strict: bool) {
+pub(crate) fn ask(outcome: &mut Outcome) {
     let Some(bytes) = outcome.draft.as_ref().and_then(|draft| encode(draft).ok()) else { return };
     let Ok(snapshot) = Snapshot::load(&bytes) else { return };
     let Some((position, canary, answer)) = wrong_canary(&snapshot) else { return };
@@ -20,5 +20,5 @@ pub(crate) fn ask(outcome: &mut Outcome, strict: bool) {
             format!("`{}`", named.unwrap_or_default())
         }
     };
-    outcome.wrong_canary(position, &answer, strict);
+    outcome.wrong_canary(position, &answer);
 }

@@ -79,7 +79,7 @@ pub(crate) fn trust(path: &Path, now: u64) -> Result<TrustRoot> {
 pub(crate) fn definition(path: &Path, options: &Options) -> Result<(Source, Outcome)> {
     let source = Source::new(path.display().to_string(), read_text(path)?);
     let mut outcome = compile(&source, options);
-    canaries::ask(&mut outcome, options.strict);
+    canaries::ask(&mut outcome);
     let rendered = outcome.diagnostics.render(&source, output::colours());
     eprint!("{rendered}");
     Ok((source, outcome))

@@ -245,5 +245,6 @@ fn a_canary_that_is_answered_otherwise_is_found_before_anything_is_signed() {
     err:    = hint: canaries are asked without a pulse, at `at` (1970 when it does not say)
     err:
     ");
+    assert!(!run(&["compile", "--lenient", "flags.yaml", "-o", "flags.snapshot"]).status.success());
     assert!(!folder.path().join("flags.snapshot").exists());
 }

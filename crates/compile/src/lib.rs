@@ -114,9 +114,10 @@ pub fn compile(source: &Source, options: &Options) -> Outcome {
 }
 
 impl Outcome {
-    /// Reports that a canary of the draft is not answered as it should be, at its place in the definition. In strict
-    /// mode nothing is built then. `compile` itself does not decide flags: who has an engine asks it, and reports here.
-    pub fn wrong_canary(&mut self, position: usize, answer: &str, strict: bool) {
+    /// Reports that a canary of the draft is not answered as it should be, at its place in the definition. Nothing is
+    /// built then, strict or not: no host would serve it. `compile` itself does not decide flags: who has an engine
+    /// asks it, and reports here.
+    pub fn wrong_canary(&mut self, position: usize, answer: &str) {
         let Some((draft, definition)) = self.draft.as_ref().zip(self.definition.as_ref()) else { return };
         let (Some(canary), Some(drafted)) =
             (lower::canary_at(definition, draft, position), draft.canaries.get(position))
@@ -129,9 +130,7 @@ impl Outcome {
                 .hint("canaries are asked without a pulse, at `at` (1970 when it does not say)"),
         );
         self.diagnostics.sort();
-        if strict {
-            self.draft = None;
-        }
+        self.draft = None;
     }
 }
 
