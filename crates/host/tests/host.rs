@@ -5,64 +5,14 @@ mod common;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use common::{AUDIENCE, ENVIRONMENT, Manner, NOW, Shared, World, engine, payload, publish, sum, wait_until};
-use flagstone_events::{Batch, Body, Pepper};
-use flagstone_host::{Host, HostConfig, HostError, OutcomeReport, Recorded, Report, State, Time, http};
+use common::bench::Bench;
+use common::{Manner, NOW, engine, payload, publish, sum, wait_until};
+use flagstone_events::{Batch, Body};
+use flagstone_host::{Host, HostConfig, HostError, OutcomeReport, Recorded, Report, State, http};
 use serde_json::{Value, json};
-
-struct Bench {
-    plane: Shared,
-    world: World,
-    address: String,
-    folder: tempfile::TempDir,
-    time: Arc<AtomicU64>,
-}
-
-impl Bench {
-    async fn new() -> Self {
-        let (plane, world) = (Shared::default(), World::new());
-        plane.lock().unwrap().trust = Some(world.trust());
-        publish(&plane, &world, 1, &world.snapshot(1, &payload("one")), &[("assistant", 0)], &[]);
-        let address = common::serve(Arc::clone(&plane)).await;
-        let time = Arc::new(AtomicU64::new(NOW * 1000));
-        Self { plane, world, address, folder: tempfile::tempdir().unwrap(), time }
-    }
-
-    fn config(&self) -> HostConfig {
-        let pepper = Pepper::from_bytes([9; 32]);
-        let mut config = HostConfig::new(
-            &self.address,
-            self.world.trust(),
-            AUDIENCE,
-            ENVIRONMENT,
-            self.folder.path(),
-            pepper,
-        );
-        config.poll = Duration::from_millis(30);
-        config.backoff_first = Duration::from_millis(10);
-        config.linger = Duration::from_millis(20);
-        let time = Arc::clone(&self.time);
-        config.time = Time::from_fn(move || time.load(Ordering::Relaxed));
-        config
-    }
-
-    async fn host(&self) -> Host {
-        Host::start_with(self.config(), engine()).await.unwrap()
-    }
-
-    /// Every event received, checked like a receiver does, without duplicates.
-    fn received(&self) -> BTreeMap<String, Body> {
-        let plane = self.plane.lock().unwrap();
-        let batches = plane.batches.iter().map(|text| Batch::from_json(text).unwrap());
-        batches
-            .flat_map(|batch| batch.events)
-            .map(|event| (event.body.id().to_string(), event.body))
-            .collect()
-    }
-}
 
 fn user(number: usize) -> Value {
     json!({"targetingKey": format!("user-{number}"), "email": "canary@example.com"})

@@ -5,59 +5,14 @@ mod common;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use common::{AUDIENCE, ENVIRONMENT, Manner, NOW, Shared, World, engine, payload, publish, sum, wait_until};
-use flagstone_events::otlp::{self, Encoding};
-use flagstone_events::{Batch, Body, Inclusion, Pepper, Sampling, Stream};
-use flagstone_host::{Consent, Host, HostConfig, NextPepper, OutcomeReport, Recorded, Time, http};
+use common::bench::Bench;
+use common::{Manner, NOW, payload, publish, sum, wait_until};
+use flagstone_events::{Body, Inclusion, Pepper, Sampling, Stream};
+use flagstone_host::{Consent, Host, NextPepper, OutcomeReport, Recorded, http};
 use serde_json::{Value, json};
-
-struct Bench {
-    plane: Shared,
-    world: World,
-    address: String,
-    folder: tempfile::TempDir,
-    time: Arc<AtomicU64>,
-}
-
-impl Bench {
-    async fn new() -> Self {
-        let (plane, world) = (Shared::default(), World::new());
-        plane.lock().unwrap().trust = Some(world.trust());
-        publish(&plane, &world, 1, &world.snapshot(1, &payload("one")), &[("assistant", 0)], &[]);
-        let address = common::serve(Arc::clone(&plane)).await;
-        let time = Arc::new(AtomicU64::new(NOW * 1000));
-        Self { plane, world, address, folder: tempfile::tempdir().unwrap(), time }
-    }
-
-    async fn host(&self, change: impl FnOnce(&mut HostConfig)) -> Arc<Host> {
-        let pepper = Pepper::from_bytes([9; 32]);
-        let folder = self.folder.path();
-        let mut config =
-            HostConfig::new(&self.address, self.world.trust(), AUDIENCE, ENVIRONMENT, folder, pepper);
-        config.poll = Duration::from_millis(30);
-        config.backoff_first = Duration::from_millis(10);
-        config.linger = Duration::from_millis(20);
-        let time = Arc::clone(&self.time);
-        config.time = Time::from_fn(move || time.load(Ordering::Relaxed));
-        change(&mut config);
-        Arc::new(Host::start_with(config, engine()).await.unwrap())
-    }
-
-    /// Everything received over either wire, by event id.
-    fn received(&self) -> BTreeMap<String, Body> {
-        let plane = self.plane.lock().unwrap();
-        let batches = plane.batches.iter().flat_map(|text| Batch::from_json(text).unwrap().events);
-        let logs = plane.logs.iter().flat_map(|body| {
-            let received = otlp::decode(body, Encoding::Protobuf).unwrap();
-            assert_eq!(received.problem, None);
-            received.reports.into_iter().flat_map(|report| report.events)
-        });
-        batches.chain(logs).map(|event| (event.body.id().to_string(), event.body)).collect()
-    }
-}
 
 fn context(unit: &str, more: Value) -> Value {
     let mut context = json!({"targetingKey": unit});
@@ -94,7 +49,7 @@ async fn threat_28_no_event_without_consent_and_the_sum_still_adds_up() {
     ];
     for rule in [Consent::Stated, Consent::Required] {
         let bench = Bench::new().await;
-        let host = bench.host(|config| config.reporting.consent = rule).await;
+        let host = bench.host_with(|config| config.reporting.consent = rule).await;
         let (mut reduced, mut allowed) = (0, BTreeSet::new());
         for number in 0..130 {
             let (said, grants) = &forms[number % forms.len()];
@@ -135,7 +90,7 @@ async fn threat_28_no_event_without_consent_and_the_sum_still_adds_up() {
 async fn a_sample_keeps_whole_units_and_says_with_which_probability() {
     let bench = Bench::new().await;
     let sampling = Sampling { inclusion: Inclusion::new(250_000_000).unwrap() };
-    let host = bench.host(|config| config.reporting.sampling = sampling).await;
+    let host = bench.host_with(|config| config.reporting.sampling = sampling).await;
     let mut kept = BTreeMap::new();
     for number in 0..800 {
         let unit = format!("user-{number}");
@@ -171,7 +126,7 @@ async fn a_sample_keeps_whole_units_and_says_with_which_probability() {
 #[tokio::test(flavor = "multi_thread")]
 async fn streams_are_the_hosts_and_never_mix() {
     let bench = Bench::new().await;
-    let host = bench.host(|config| config.stream = Stream::Evaluation).await;
+    let host = bench.host_with(|config| config.stream = Stream::Evaluation).await;
     assert_eq!(host.expose(&host.evaluate("plain", context("ana", json!({})))), Recorded::Queued);
     assert_eq!(host.outcome("ana", outcome("own")), Recorded::Queued);
     let across = |stream| host.outcome("ana", OutcomeReport { stream: Some(stream), ..outcome("across") });
@@ -190,7 +145,7 @@ async fn a_withdrawal_names_the_unit_in_every_stream_and_under_every_pepper() {
     let bench = Bench::new().await;
     let next =
         NextPepper { pepper: Pepper::from_bytes([8; 32]), not_before_ms: u64::MAX, at_latest_ms: u64::MAX };
-    let host = bench.host(|config| config.reporting.next_pepper = Some(next)).await;
+    let host = bench.host_with(|config| config.reporting.next_pepper = Some(next)).await;
     assert_eq!(host.withdraw("ana"), Recorded::Queued);
     assert_eq!(host.withdraw(""), Recorded::Dropped("invalid"));
     host.shutdown(Duration::from_secs(5)).await;
@@ -209,7 +164,7 @@ async fn units_keep_their_names_while_a_rollout_is_open() {
         not_before_ms: start + 10_000,
         at_latest_ms: start + 250_000,
     };
-    let host = bench.host(|config| config.reporting.next_pepper = Some(next)).await;
+    let host = bench.host_with(|config| config.reporting.next_pepper = Some(next)).await;
     let ask = |number: u64| {
         host.outcome("ana", outcome(&number.to_string()));
         assert!(host.flush(Duration::from_secs(5)));
@@ -239,7 +194,7 @@ async fn events_go_out_over_otlp_with_the_same_guarantees() {
     let bench = Bench::new().await;
     bench.plane.lock().unwrap().events_manner = Manner::Status(503, None);
     let address = bench.address.clone();
-    let host = bench.host(|config| config.reporting.otlp = Some(address)).await;
+    let host = bench.host_with(|config| config.reporting.otlp = Some(address)).await;
     for number in 0..50 {
         let unit = format!("user-{number}");
         host.expose(&host.evaluate("assistant", context(&unit, json!({}))));
@@ -290,7 +245,8 @@ impl Doors {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_browser_says_later_and_once_what_it_was_given() {
     let bench = Bench::new().await;
-    let host = bench.host(|config| config.reporting.door_token = Some("a door token of length".into())).await;
+    let host =
+        bench.host_with(|config| config.reporting.door_token = Some("a door token of length".into())).await;
     let doors = Doors::open(&host).await;
     let bearer = [("authorization", "Bearer a door token of length")];
     let asked = json!({"context": context("ana@example.com", json!({})), "exposureToken": true});
@@ -326,7 +282,7 @@ async fn a_browser_says_later_and_once_what_it_was_given() {
 async fn the_doors_ask_for_the_token_when_one_is_set() {
     let bench = Bench::new().await;
     let host = bench
-        .host(|config| {
+        .host_with(|config| {
             config.reporting.door_token = Some("a door token of length".into());
             config.reporting.report_token = Some("a report token".into());
         })
@@ -368,7 +324,7 @@ async fn the_doors_ask_for_the_token_when_one_is_set() {
 #[tokio::test(flavor = "multi_thread")]
 async fn bulk_evaluation_and_its_entity_tag() {
     let bench = Bench::new().await;
-    let host = bench.host(|_| {}).await;
+    let host = bench.host_with(|_| {}).await;
     let doors = Doors::open(&host).await;
     let path = "/ofrep/v1/evaluate/flags";
     let body = |unit: &str| json!({"context": context(unit, json!({}))});
@@ -437,7 +393,7 @@ async fn threat_27_a_dictionary_of_all_ids_finds_nobody() {
     let mut streams = Vec::new();
     for stream in [Stream::Production, Stream::Training] {
         let bench = Bench::new().await;
-        let host = bench.host(|config| config.stream = stream).await;
+        let host = bench.host_with(|config| config.stream = stream).await;
         for name in &names {
             host.expose(&host.evaluate("assistant", context(name, json!({}))));
         }

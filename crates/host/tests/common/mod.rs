@@ -2,6 +2,8 @@
 #![allow(dead_code, missing_docs, unreachable_pub)] // every test takes what it needs of it
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+pub mod bench;
+
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
