@@ -13,6 +13,7 @@ mod check;
 mod fuzz;
 mod pass;
 mod places;
+mod reproduce;
 mod run;
 mod setup;
 mod sizes;
@@ -108,6 +109,15 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Builds the engine twice from nothing, in folders of other names, and compares the bytes.
+    #[command(
+        after_help = "Examples:\n  cargo xtask reproduce\n  cargo xtask reproduce --json | tail -1\n\nTakes two builds of the engine. The exit code is 0 only when all bytes are the same."
+    )]
+    Reproduce {
+        /// End with one line holding one JSON object.
+        #[arg(long)]
+        json: bool,
+    },
     /// The wasm-bindgen step of `build --browser`; needs the feature `browser`.
     #[command(hide = true)]
     Bind {
@@ -129,6 +139,7 @@ fn main() -> ExitCode {
         Command::Bench(arguments) => bench::bench(&places, &arguments),
         Command::Fuzz { targets, seconds, json } => fuzz::run(&places, &targets, seconds, json),
         Command::Chaos { minutes, json } => chaos::run(&places, minutes, json),
+        Command::Reproduce { json } => reproduce::run(&places, json),
         Command::Bind { input, output } => bind_step(&input, &output).map(|()| ExitCode::SUCCESS),
     };
     result.unwrap_or_else(|error| {
