@@ -1,1 +1,44 @@
-"""Flagstone."""
+"""Flagstone in Python: signed snapshots of flags, decided in your process by one WebAssembly engine.
+
+    from flagstone import Flagstone
+
+    flags = Flagstone("https://flags.acme.example", trust=trust_note, audience="acme.example/assistant", environment="production")
+    flags.start()
+    behaviour = flags.decide("answers", {"targetingKey": "ana"}).value_or({})
+
+docs/python.md has the whole; `flagstone.openfeature` is the OpenFeature provider.
+"""
+
+from ._decision import Decision, Part
+from ._errors import ContextError, EngineTrap, FetchError, FlagstoneError
+from ._instance import FlagInfo, Mark, PulseInfo, SnapshotInfo
+from ._sources import Body, Fetched, Missing, NotModified, Source
+from ._status import Status
+from .client import Flagstone
+from .events import EventsReporter
+from .reporting import Exposure, Outcome, Reporter
+
+__version__ = "0.1.0"
+__all__ = [
+    "Body",
+    "ContextError",
+    "Decision",
+    "EngineTrap",
+    "EventsReporter",
+    "Exposure",
+    "FetchError",
+    "Fetched",
+    "FlagInfo",
+    "Flagstone",
+    "FlagstoneError",
+    "Mark",
+    "Missing",
+    "NotModified",
+    "Outcome",
+    "Part",
+    "PulseInfo",
+    "Reporter",
+    "SnapshotInfo",
+    "Source",
+    "Status",
+]

@@ -25,7 +25,9 @@ Function = Callable[..., int]
 class Calls(Protocol):
     """One instance's functions by name, and its memory. Not for two threads at once."""
 
-    functions: Mapping[str, Function]
+    @property
+    def functions(self) -> Mapping[str, Function]:
+        """By the name of the export."""
 
     def read(self, at: int, length: int) -> bytes:
         """Bytes of the memory."""

@@ -95,10 +95,10 @@ class ComponentInstance:
         return str(self._call("explain", context, flag, now))
 
     def _context(self, attributes: bytes) -> Optional[int]:
-        answer = self._call("context-attributes", attributes)
-        if isinstance(answer, model.Variant):
-            return int(answer.payload) if answer.tag == "ok" else None
-        return int(answer)
+        answer: Any = self._call("context-attributes", attributes)
+        if getattr(answer, "tag", "ok") == "err":
+            return None
+        return int(getattr(answer, "payload", answer))
 
     def _tried(self, name: str, *arguments: Any) -> Any:
         answer = self._call(name, *arguments)

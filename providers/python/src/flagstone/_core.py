@@ -81,10 +81,9 @@ class CoreInstance:
         )
         try:
             payload = self._result(at, 8, 60)
-            epoch, sequence, digest, flag_set, issued, expires, flags, signers = (
-                *struct.unpack_from("<QQ", payload, 0), payload[16:24], payload[24:32],
-                *struct.unpack_from("<QQI", payload, 32), payload[52:60],
-            )
+            epoch, sequence = struct.unpack_from("<QQ", payload, 0)
+            issued, expires, flags = struct.unpack_from("<QQI", payload, 32)
+            digest, flag_set, signers = payload[16:24], payload[24:32], payload[52:60]
             names = (self._text(pair) for pair in self._elements(signers, 8))
             named = Mark(epoch, sequence, self._bytes(digest).hex())
             return SnapshotInfo(named, self._text(flag_set), issued, expires, flags, tuple(names))

@@ -14,6 +14,7 @@ import platform
 import stat
 import tempfile
 import threading
+from importlib import metadata
 from pathlib import Path
 from typing import Optional, TypeVar, Union
 
@@ -98,7 +99,7 @@ def _read_or_compile(kind: type[_Code], name: str, wasm: bytes, cache: Optional[
         return compiled()
     # Code is for one release of the runtime, one kind of machine and one configuration; the runtime checks that again.
     machine = f"{platform.system()}-{platform.machine()}".lower()
-    path = cache / f"{name}-{wasmtime.__version__}-{machine}-{_RESERVED_BYTES}.cwasm"
+    path = cache / f"{name}-{metadata.version('wasmtime')}-{machine}-{_RESERVED_BYTES}.cwasm"
     code = _read(path)
     if code is not None:
         try:
