@@ -49,7 +49,7 @@ class Client:
     ) -> Answer:
         """Sends a request and reads its answer, `largest` bytes at most. Raises FetchError."""
         until = time.monotonic() + self._time
-        connection = self._connection()
+        connection, answer = self._connection(), None
         try:
             connection.request(method, self.base + path, body, {"accept-encoding": "identity", **headers})
             _left(connection, until)
@@ -68,6 +68,8 @@ class Client:
         except (OSError, http.client.HTTPException) as problem:
             raise FetchError(f"{method} {path}: {problem or type(problem).__name__}") from None
         finally:
+            if answer is not None:
+                answer.close()
             connection.close()
 
     def _connection(self) -> http.client.HTTPConnection:

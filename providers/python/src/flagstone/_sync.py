@@ -113,7 +113,7 @@ class Syncer:
     def _take_pulse(self, note: bytes) -> None:
         named = named_by(note)
         first = self._try_pulse(note)
-        if first is not None:
+        if first is not None and first.code != "not-open":
             self._trust()  # perhaps its key is newer than our trust root
             first = self._try_pulse(note) and first
         if first is not None:

@@ -85,9 +85,12 @@ class Flagstone:
         with self._wake:
             if self._thread is None:
                 self._stopping = False
+                if self._keeper.generation is None:
+                    self._ready.clear()
                 self._thread = threading.Thread(target=self._run, name="flagstone-sync", daemon=True)
                 self._thread.start()
-        return self._ready.wait(wait)
+        self._ready.wait(wait)
+        return self._keeper.generation is not None
 
     async def start_async(self, wait: float = 2.0) -> bool:
         """`start` that does not hold up the event loop."""
@@ -107,6 +110,7 @@ class Flagstone:
         with self._wake:
             self._stopping = True
             self._wake.notify_all()
+            self._ready.set()  # whoever waits for a first snapshot need not any longer
             thread, self._thread = self._thread, None
         if thread is not None and thread is not threading.current_thread():
             thread.join(30.0)

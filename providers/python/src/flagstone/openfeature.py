@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 import secrets
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Optional, TypeVar, Union
@@ -45,7 +46,7 @@ class FlagstoneProvider(AbstractProvider):
         super().__init__()
         self._given, self._wait = flags, wait
         self._flags: Optional[Flagstone] = flags if isinstance(flags, Flagstone) else None
-        self._listening = False
+        self._listening = self._initialized = self._owes_stale = False
 
     def get_metadata(self) -> Metadata:
         return Metadata(name="flagstone")
@@ -59,16 +60,32 @@ class FlagstoneProvider(AbstractProvider):
         if not self._listening:
             self._listening = True
             self._flags.on(self._happened)
-        if not self._flags.start(self._wait):
-            raise ProviderNotReadyError(self._flags.status().last_error or "no snapshot has been accepted yet")
-        if self._flags.status().state != "fresh":
-            self._happened("stale", frozenset(), self._flags.status().state)
+        try:
+            if not self._flags.start(self._wait):
+                raise ProviderNotReadyError(self._flags.status().last_error or "no snapshot has been accepted yet")
+        finally:
+            # The SDK itself says whether initialization went well; from here on changes are told.
+            self._initialized = True
+        # The SDK says ready once this returns, and would take back what is said now: said at the first decision instead, or
+        # soon, if nobody asks.
+        self._owes_stale = self._flags.status().state != "fresh"
+        if self._owes_stale:
+            timer = threading.Timer(0.2, self._say_stale)
+            timer.daemon = True
+            timer.start()
+
+    def _say_stale(self) -> None:
+        if self._owes_stale and self._flags is not None and self._flags.status().state != "fresh":
+            self.emit_provider_stale(ProviderEventDetails(message=self._flags.status().state))
 
     def shutdown(self) -> None:
         if self._flags is not None:
             self._flags.close()
 
     def _happened(self, event: str, flags: frozenset[str], message: str) -> None:
+        if not self._initialized:
+            return
+        self._owes_stale = False
         details = ProviderEventDetails(message=message)
         if event == "ready":
             self.emit_provider_ready(details)
@@ -140,6 +157,9 @@ class FlagstoneProvider(AbstractProvider):
     ) -> FlagResolutionDetails[_Value]:
         if self._flags is None:
             return _failed(default, ErrorCode.PROVIDER_NOT_READY, "the provider is not initialized")
+        if self._owes_stale:
+            self._say_stale()
+            self._owes_stale = False
         given = _context(context)
         # Whoever is given the default instead, for its type, was not exposed to the variant.
         decision = self._flags.decide(key, given, accepts=lambda value: read(value) is not None)
