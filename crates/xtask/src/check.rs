@@ -8,7 +8,7 @@ use anyhow::{Result, bail};
 
 use crate::places::Places;
 use crate::run::{cargo, lint_while_building, ours, succeed, which};
-use crate::{artefacts, browser, pass, setup, sizes};
+use crate::{artefacts, browser, pass, python, setup, sizes};
 
 type Step = (&'static str, fn(&Places) -> Result<()>);
 
@@ -19,7 +19,7 @@ const STEPS: [Step; 9] = [
     ("artefacts", build),
     ("tests", tests),
     ("javascript", javascript),
-    ("python", python),
+    ("python", wheel),
     ("demo", demo),
     ("sizes", weigh),
 ];
@@ -105,12 +105,9 @@ fn javascript(places: &Places) -> Result<()> {
     succeed(node.env("FIXTURES", &fixtures).env("BROWSER_BUILD", places.browser()))
 }
 
-/// The component in Python's wasmtime: an embedder without any code of ours.
-fn python(places: &Places) -> Result<()> {
-    let fixtures = fixtures(places)?;
-    let mut embed = Command::new(setup::python(places)?);
-    embed.arg(places.below("host-tests/python/embed.py")).arg(places.component());
-    succeed(embed.arg(&fixtures))
+/// The wheel, and the component in Python's wasmtime: an embedder without any code of ours.
+fn wheel(places: &Places) -> Result<()> {
+    python::check(places, &fixtures(places)?)
 }
 
 /// Sealed files and native answers for embedders in other languages.

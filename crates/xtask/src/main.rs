@@ -13,6 +13,7 @@ mod check;
 mod fuzz;
 mod pass;
 mod places;
+mod python;
 mod run;
 mod setup;
 mod sizes;

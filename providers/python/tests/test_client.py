@@ -265,9 +265,9 @@ def changed(content, at):
 class Server:
     """A folder over HTTP, with entity tags."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, below="/v1/environments/test/"):
         self.seen, self.status, self.large = [], None, False
-        below, outer = "/v1/environments/test/", self
+        outer = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
             def do_GET(self):

@@ -52,10 +52,10 @@ def signed(statement, *keys):
     return statement + "\n" + "".join(key.line(statement) for key in keys)
 
 
-def trust(version=1, epoch=1, root=ROOT, release=RELEASE, pulse=PULSE, signers=(ROOT,), issued=ISSUED):
+def trust(version=1, epoch=1, root=ROOT, release=RELEASE, pulse=PULSE, signers=(ROOT,), issued=ISSUED, environment=ENVIRONMENT):
     return signed(
         f"flagstone/trust@v1\nversion {version}\nepoch {epoch}\nissued {issued}\nexpires {issued + 300 * 86_400}\n"
-        f"role root 1 {root.text}\nrole release:{ENVIRONMENT} 1 {release.text}\nrole pulse:{ENVIRONMENT} 1 {pulse.text}\n",
+        f"role root 1 {root.text}\nrole release:{environment} 1 {release.text}\nrole pulse:{environment} 1 {pulse.text}\n",
         *signers,
     )
 
@@ -63,9 +63,13 @@ def trust(version=1, epoch=1, root=ROOT, release=RELEASE, pulse=PULSE, signers=(
 class Sealed:
     """A payload sealed; `digest` is 64 hexadecimal digits."""
 
-    def __init__(self, content, sequence, epoch=1, issued=ISSUED, life=14 * 86_400, key=RELEASE):
+    def __init__(
+        self, content, sequence, epoch=1, issued=ISSUED, life=14 * 86_400, key=RELEASE, audience=AUDIENCE,
+        environment=ENVIRONMENT,
+    ):
+        self._reader = f"audience {audience}\nenvironment {environment}\n"
         statement = (
-            f"flagstone/snapshot@v1\naudience {AUDIENCE}\nenvironment {ENVIRONMENT}\nepoch {epoch}\nsequence {sequence}\n"
+            f"flagstone/snapshot@v1\n{self._reader}epoch {epoch}\nsequence {sequence}\n"
             f"issued {issued}\nexpires {issued + life}\nparent {base64.b64encode(bytes(32)).decode()}\n"
             f"payload-type application/vnd.flagstone.snapshot.v1\npayload-length {len(content)}\n"
             f"payload-sha256 {base64.b64encode(hashlib.sha256(content).digest()).decode()}\n"
@@ -83,7 +87,7 @@ class Sealed:
         lines = [f"stage {index} 0 {flag}\n" for flag, index in sorted(stages)]
         lines += [f"halt {flag}\n" for flag in sorted(halts)]
         return signed(
-            f"flagstone/pulse@v1\naudience {AUDIENCE}\nenvironment {ENVIRONMENT}\npulse {number}\nissued {issued}\n"
+            f"flagstone/pulse@v1\n{self._reader}pulse {number}\nissued {issued}\n"
             f"expires {issued + life}\nsnapshot {named}\n" + "".join(lines),
             key,
         ).encode()

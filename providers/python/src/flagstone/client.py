@@ -89,7 +89,11 @@ class Flagstone:
                     self._ready.clear()
                 self._thread = threading.Thread(target=self._run, name="flagstone-sync", daemon=True)
                 self._thread.start()
-        self._ready.wait(wait)
+        return self.wait(wait)
+
+    def wait(self, seconds: float) -> bool:
+        """Waits for a first snapshot. False: there is none yet."""
+        self._ready.wait(seconds)
         return self._keeper.generation is not None
 
     async def start_async(self, wait: float = 2.0) -> bool:

@@ -46,7 +46,7 @@ class FlagstoneProvider(AbstractProvider):
         super().__init__()
         self._given, self._wait = flags, wait
         self._flags: Optional[Flagstone] = flags if isinstance(flags, Flagstone) else None
-        self._listening = self._initialized = self._owes_stale = False
+        self._listening = self._initialized = self._owes_stale = self._detached = False
 
     def get_metadata(self) -> Metadata:
         return Metadata(name="flagstone")
@@ -61,7 +61,7 @@ class FlagstoneProvider(AbstractProvider):
             self._listening = True
             self._flags.on(self._happened)
         try:
-            if not self._flags.start(self._wait):
+            if not self._started(self._flags):
                 raise ProviderNotReadyError(self._flags.status().last_error or "no snapshot has been accepted yet")
         finally:
             # The SDK itself says whether initialization went well; from here on changes are told.
@@ -74,11 +74,29 @@ class FlagstoneProvider(AbstractProvider):
             timer.daemon = True
             timer.start()
 
+    def _started(self, flags: Flagstone) -> bool:
+        """Starts and waits for a first snapshot, unless the SDK lets go of the provider meanwhile."""
+        ready, until = not self._detached and flags.start(0.0), time.monotonic() + self._wait
+        while not ready and not self._detached and time.monotonic() < until:
+            ready = flags.wait(min(0.1, self._wait))
+        if self._detached:
+            flags.close()
+        return ready
+
+    def attach(self, on_emit: Any) -> None:
+        self._detached = False
+        super().attach(on_emit)
+
+    def detach(self) -> None:
+        self._detached = True
+        super().detach()
+
     def _say_stale(self) -> None:
         if self._owes_stale and self._flags is not None and self._flags.status().state != "fresh":
             self.emit_provider_stale(ProviderEventDetails(message=self._flags.status().state))
 
     def shutdown(self) -> None:
+        self._detached = True  # what is still being initialized is not wanted any more
         if self._flags is not None:
             self._flags.close()
 
