@@ -116,7 +116,6 @@ fn refused(folder: &Path) -> Result<()> {
     case("older than the mark", "good", "trust.txt", with("mark", marked(6)))?;
     case("after its time", "good", "trust.txt", with("now", (ISSUED + 15 * 86_400).into()))?;
     case("long before its time", "good", "trust.txt", with("now", (ISSUED - 86_400).into()))?;
-    case("above the cap", "good", "trust.txt", with("maxPayload", 16.into()))?;
     case("a damaged trust root", "good", "other-trust.txt", policy(ISSUED))?;
     let pulses = pulses(folder, &world, mark)?;
     put(&folder.join("cases.json"), json!({"cases": cases, "pulses": pulses}).to_string().as_bytes())
@@ -158,7 +157,7 @@ fn opening(file: &[u8], trust: &[u8], policy: &Value) -> Option<String> {
         environment: policy["environment"].as_str().unwrap_or_default(),
         now,
         mark,
-        max_payload: policy["maxPayload"].as_u64().unwrap_or(flagstone_seal::limits::BROWSER_PAYLOAD_BYTES),
+        max_payload: flagstone_seal::limits::BROWSER_PAYLOAD_BYTES,
     };
     match open(file, &trust, &policy) {
         Err(error) => Some(error.code().to_owned()),
