@@ -99,9 +99,13 @@ export class Live implements Flags {
     return this.#listeners.on(name, handler);
   }
 
-  /** Loads the engine, takes what the store has, and looks once. Resolves with a snapshot in force, or after the time for that. */
+  /**
+   * Loads the engine, takes what the store has, and looks once. Resolves with a snapshot in force, or after the time for that. Rejects only
+   * for what time does not heal: no engine, or a trust statement that is refused (an Error with `fatal`).
+   */
   async start(): Promise<void> {
     await load(this.#options.engine as EngineSource);
+    this.#pin();
     await this.#restore();
     const looked = this.refresh().finally(() => this.#schedule());
     if (this.#inForce) return;
@@ -178,6 +182,19 @@ export class Live implements Flags {
     await this.#looking;
     this.#inForce?.flags.free();
     this.#inForce = undefined;
+  }
+
+  /** Tries the trust statement before any file comes: an empty file is refused for being empty, unless the trust was refused before it. */
+  #pin(): void {
+    const { trust, audience, environment } = this.#options;
+    try {
+      new Flagstone(trust, new Uint8Array(), { audience, environment, now: this.#now() });
+    } catch (error) {
+      const { code } = failure(error);
+      if (code === "truncated") return;
+      const message = `the pinned trust statement is refused: ${code}\nhint: ship the current one with the program`;
+      throw Object.assign(new Error(message), { code, fatal: true });
+    }
   }
 
   async #look(): Promise<void> {

@@ -1,5 +1,5 @@
 // OpenFeature's provider for servers: `OpenFeature.setProviderAndWait(new FlagstoneProvider(new Live({…})))`.
-import { OpenFeatureEventEmitter, ProviderEvents, ProviderNotReadyError } from "@openfeature/server-sdk";
+import { OpenFeatureEventEmitter, ProviderEvents, ProviderFatalError, ProviderNotReadyError } from "@openfeature/server-sdk";
 import type { EvaluationContext, JsonValue, Logger, Provider, ResolutionDetails, TrackingEventDetails } from "@openfeature/server-sdk";
 import type { Attributes } from "./flagstone.js";
 import type { Flags } from "./flags.js";
@@ -28,7 +28,9 @@ export class FlagstoneProvider implements Provider {
 
   /** Rejects when no decisions could be had in time; they may still come, and the provider is then ready. */
   async initialize(context: EvaluationContext = {}): Promise<void> {
-    await this.#flags.start(context as Attributes);
+    await this.#flags.start(context as Attributes).catch((error: Error & { fatal?: boolean }) => {
+      throw error.fatal ? new ProviderFatalError(error.message) : error;
+    });
     this.#end = relay(this.#flags, (event, details) => this.events.emit(EVENTS[event], details));
     if (this.#flags.state === "empty") throw new ProviderNotReadyError("no snapshot has been accepted yet");
     const { state } = this.#flags;

@@ -1,6 +1,6 @@
 // OpenFeature's provider for pages: over `Live`, which verifies a sealed file and decides in the page, or over `Remote`, which asks a
 // host once for each unit. Evaluation never waits.
-import { OpenFeatureEventEmitter, ProviderEvents, ProviderNotReadyError } from "@openfeature/web-sdk";
+import { OpenFeatureEventEmitter, ProviderEvents, ProviderFatalError, ProviderNotReadyError } from "@openfeature/web-sdk";
 import type { EvaluationContext, JsonValue, Logger, Provider, ResolutionDetails, TrackingEventDetails } from "@openfeature/web-sdk";
 import type { Attributes } from "./flagstone.js";
 import type { Flags } from "./flags.js";
@@ -36,7 +36,9 @@ export class FlagstoneWebProvider implements Provider {
 
   /** Rejects when no decisions could be had in time; they may still come, and the provider is then ready. */
   async initialize(context: EvaluationContext = {}): Promise<void> {
-    await this.#flags.start(context as Attributes);
+    await this.#flags.start(context as Attributes).catch((error: Error & { fatal?: boolean }) => {
+      throw error.fatal ? new ProviderFatalError(error.message) : error;
+    });
     this.#end = relay(this.#flags, (event, details) => this.events.emit(EVENTS[event], details));
     if (this.#flags.state === "empty") throw new ProviderNotReadyError("no decisions could be had yet");
     const { state } = this.#flags;
