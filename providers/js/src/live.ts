@@ -1,7 +1,7 @@
 // The newest verified snapshot, kept in force: looks for pulses and sealed files, verifies, swaps as a whole, and keeps what it has
 // when something better cannot be had. Decisions never wait for any of it.
 import { Flagstone, load } from "./flagstone.js";
-import type { Attributes, Decision, Mark, Source as EngineSource } from "./flagstone.js";
+import type { Attributes, Decision, Mark, PulseInfo, Source as EngineSource } from "./flagstone.js";
 import { failure, plain } from "./flags.js";
 import type { Evaluated, FlagEvents, Flags, State } from "./flags.js";
 import { Listeners } from "./listeners.js";
@@ -71,6 +71,8 @@ export class Live implements Flags {
   readonly #now: () => number;
   #inForce: InForce | undefined;
   #mark: Mark | undefined;
+  /** Of the newest pulse taken: no lower one is. */
+  #number = 0;
   #last: State = "empty";
   #looking: Promise<void> | undefined;
   #lookedAt = -Infinity;
@@ -220,21 +222,28 @@ export class Live implements Flags {
       await this.#take(await this.#options.source.snapshot(digest), pulse);
     } catch (error) {
       const { code } = failure(error);
-      // What was refused for its bytes stays refused; what the network did may pass.
-      if (digest && code && code !== "http" && code !== "too-large") this.#refused.add(digest);
-      if (inForce) this.#pulse(inForce, pulse);
+      // What was refused for its bytes stays refused; what the network or an old pulse did may pass.
+      if (digest && code && !["http", "too-large", "rollback"].includes(code)) this.#refused.add(digest);
+      if (inForce && code !== "rollback") this.#pulse(inForce, pulse);
       throw error;
     }
   }
 
   #pulse(inForce: InForce, pulse: Uint8Array): void {
     const before = inForce.pulse;
-    const told = inForce.flags.pulse(pulse, this.#now());
+    const told = this.#newer(inForce.flags.pulse(pulse, this.#now()));
     inForce.pulse = pulse;
     // A lease belongs to the snapshot that the pulse names; another's brings halts only.
     if (told.snapshot.digest === inForce.flags.info.mark.digest) inForce.lease = told.expires;
     void this.#save(inForce);
     if (stages(before) !== stages(pulse)) this.#listeners.tell("changed", {});
+  }
+
+  /** An engine knows the pulses it was given; this knows those before it. */
+  #newer(told: PulseInfo): PulseInfo {
+    if (told.number < this.#number) throw Object.assign(new Error(`pulse ${told.number} comes after pulse ${this.#number}`), { code: "rollback" });
+    this.#number = told.number;
+    return told;
   }
 
   /** Opens a file, gives it its pulse, and puts both in force. */
@@ -248,7 +257,7 @@ export class Live implements Flags {
     const next: InForce = { flags, file, metadata: new Map(), names: new Map() };
     try {
       if (pulse) {
-        next.lease = flags.pulse(pulse, now).expires;
+        next.lease = this.#newer(flags.pulse(pulse, now)).expires;
         next.pulse = pulse;
       }
     } catch (error) {
