@@ -78,6 +78,8 @@ export class Live implements Flags {
   #lookedAt = -Infinity;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #closed = false;
+  /** Ends the wait of `start`. */
+  #giveUp: (() => void) | undefined;
   /** Digests of files that could not be used. */
   #refused = new Set<string>();
 
@@ -112,7 +114,10 @@ export class Live implements Flags {
     const looked = this.refresh().finally(() => this.#schedule());
     if (this.#inForce) return;
     let timer: ReturnType<typeof setTimeout> | undefined;
-    const waited = new Promise<void>((resolve) => { timer = setTimeout(resolve, this.#options.startTimeout ?? 2_000); });
+    const waited = new Promise<void>((resolve) => {
+      this.#giveUp = resolve;
+      timer = setTimeout(resolve, this.#options.startTimeout ?? 2_000);
+    });
     await Promise.race([looked, waited]).finally(() => clearTimeout(timer));
   }
 
@@ -180,8 +185,8 @@ export class Live implements Flags {
   async close(): Promise<void> {
     this.#closed = true;
     clearTimeout(this.#timer);
+    this.#giveUp?.();
     await this.#options.reporter?.flush?.();
-    await this.#looking;
     this.#inForce?.flags.free();
     this.#inForce = undefined;
   }

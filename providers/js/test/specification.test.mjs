@@ -252,6 +252,7 @@ for (const side of [new ServerSide(), new WebSide()]) {
         passed += 1;
         world.side.api.clearHooks();
       }
+      await side.api.clearProviders();
       context.diagnostic(`${passed} of ${all.length} scenarios${[...why].map(([reason, count]) => `; ${count} not asked: ${reason}`).join("")}`);
       assert.ok(passed > 0 || all.length === [...why.values()].reduce((sum, count) => sum + count, 0));
     });
