@@ -10,7 +10,9 @@ mod bind;
 mod browser;
 mod chaos;
 mod check;
+mod embedders;
 mod fuzz;
+mod javascript;
 mod pass;
 mod places;
 mod python;
@@ -83,6 +85,17 @@ enum Command {
         after_help = "Examples:\n  cargo xtask bench\n  cargo xtask bench --only native --quick\n  cargo xtask bench --json | tail -1\n\nIt builds with fat LTO in a workspace of its own: 15 minutes the first time. Fails when a limit of\nhost-tests/bench/budgets.toml is exceeded."
     )]
     Bench(bench::Arguments),
+    /// Runs the shared vectors and the same measurements in every runtime, and prints one table (docs/embedders.md).
+    #[command(
+        after_help = "Examples:\n  cargo xtask embedders\n  cargo xtask embedders node workerd --json | tail -1\n\nThe exit code is 0 only when all of them answer the same bytes and none grows under swaps."
+    )]
+    Embedders {
+        /// Runners of host-tests/embedders/runners, without their endings; all when none is named.
+        runners: Vec<String>,
+        /// End with one line holding one JSON object.
+        #[arg(long)]
+        json: bool,
+    },
     /// Fuzzes the engine: sealed files, snapshots, decisions, contexts, definitions (docs/fuzzing.md).
     #[command(
         after_help = "Examples:\n  cargo xtask fuzz\n  cargo xtask fuzz load evaluate --seconds 600 --json | tail -1"
@@ -128,6 +141,7 @@ fn main() -> ExitCode {
         Command::Demo { arguments } => pass::demo(&places, &arguments),
         Command::Conformance { arguments } => pass::conformance(&places, &arguments),
         Command::Bench(arguments) => bench::bench(&places, &arguments),
+        Command::Embedders { runners, json } => embedders::report(&places, &runners, json),
         Command::Fuzz { targets, seconds, json } => fuzz::run(&places, &targets, seconds, json),
         Command::Chaos { minutes, json } => chaos::run(&places, minutes, json),
         Command::Bind { input, output } => bind_step(&input, &output).map(|()| ExitCode::SUCCESS),

@@ -11,6 +11,9 @@ use crate::run::{say, succeed, which};
 /// PyPI's releases that the package is tested with; what it accepts is in its `pyproject.toml`. `cryptography` signs in tests.
 const RELEASES: [&str; 4] =
     ["wasmtime==50.0.1", "openfeature-sdk==0.10.0", "cryptography==50.0.2", "mypy==2.4.1"];
+/// Where the package is installed, and the file that says that it is.
+const ENVIRONMENT: &str = "target/python";
+const MARKER: &str = "target/python/installed";
 /// Where the wheel goes.
 const WHEELS: &str = "target/wheel";
 
@@ -21,16 +24,8 @@ pub(crate) fn check(places: &Places, fixtures: &Path) -> Result<()> {
     if !component.is_file() {
         bail!("there is no `{}`\nhint: `cargo xtask build`", component.display());
     }
-    let python = environment(places)?;
-    let wheel = wheel(places, &python)?;
-    say(&format!(
-        "installing `{}` in `target/python`",
-        wheel.file_name().unwrap_or_default().to_string_lossy()
-    ));
-    let mut install = pip(&python);
-    install.args(["install", "--quiet"]).args(RELEASES).arg(&wheel);
-    succeed(&mut install)?;
-
+    let wheel = install(places)?;
+    let python = installed(places)?;
     let package = places.below("providers/python");
     let mut types = Command::new(&python);
     types.args(["-m", "mypy", "--config-file"]).arg(package.join("pyproject.toml"));
@@ -57,12 +52,35 @@ pub(crate) fn check(places: &Places, fixtures: &Path) -> Result<()> {
     succeed(embed.arg(fixtures))
 }
 
-/// A Python of its own with nothing in it, new each time: `target/python`.
+/// A Python with the wheel installed, made when there is none for the component as it is.
+pub(crate) fn installed(places: &Places) -> Result<PathBuf> {
+    let modified = |path: PathBuf| path.metadata().and_then(|about| about.modified()).ok();
+    let made = modified(places.below(MARKER));
+    if made.is_none() || made < modified(places.component()) {
+        install(places)?;
+    }
+    Ok(places.below(ENVIRONMENT).join("bin/python"))
+}
+
+/// Builds the wheel and installs it, with what its tests need, in a new environment. The wheel's path.
+fn install(places: &Places) -> Result<PathBuf> {
+    let python = environment(places)?;
+    let wheel = wheel(places, &python)?;
+    say(&format!(
+        "installing `{}` in `{ENVIRONMENT}`",
+        wheel.file_name().unwrap_or_default().to_string_lossy()
+    ));
+    succeed(pip(&python).args(["install", "--quiet"]).args(RELEASES).arg(&wheel))?;
+    std::fs::write(places.below(MARKER), "")?;
+    Ok(wheel)
+}
+
+/// A Python of its own with nothing in it, new each time.
 fn environment(places: &Places) -> Result<PathBuf> {
     let Some(system) = which(&["python3"]) else {
         bail!("there is no python3\nhint: install Python 3.10 or newer, with its venv module");
     };
-    let folder = places.below("target/python");
+    let folder = places.below(ENVIRONMENT);
     let _ = std::fs::remove_dir_all(&folder);
     succeed(Command::new(system).args(["-m", "venv"]).arg(&folder))
         .context("hint: Debian has the venv module in its package `python3-venv`")?;

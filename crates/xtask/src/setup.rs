@@ -71,3 +71,8 @@ pub(crate) fn npm(folder: &Path) -> Result<()> {
     say(&format!("installing npm packages in `{}`", folder.display()));
     succeed(Command::new("npm").args(["ci", "--no-audit", "--no-fund"]).current_dir(folder))
 }
+
+/// A Python with the package `flagstone` installed in it, from its wheel.
+pub(crate) fn python(places: &Places) -> Result<PathBuf> {
+    crate::python::installed(places)
+}

@@ -1,0 +1,137 @@
+// `Live`: what is put in force, what is refused, what is kept, and what is told.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { Live, controlPlane, file } from "../dist/live.js";
+import { always, bytes, settings, text, until } from "./help.mjs";
+import { plane } from "./plane.mjs";
+
+const GREETING = { 1: "Hi", 2: "Good morning" };
+
+async function follow(run, more = {}) {
+  const control = await plane();
+  const { clock, options } = settings("live", controlPlane(control.address, "test"));
+  const live = new Live({ ...options, ...more });
+  const told = [];
+  for (const name of ["ready", "changed", "stale", "fresh", "error"]) live.on(name, (about) => told.push([name, about]));
+  const value = () => live.evaluate({ targetingKey: "ana" }, "greeting").value;
+  try {
+    await run({ live, control, clock, told, value, names: () => told.map(([name]) => name) });
+  } finally {
+    await live.close();
+    await control.stop();
+  }
+}
+
+test("a pulse says what is current, and the swap is whole", () => follow(async ({ live, control, value, names }) => {
+  assert.equal(live.state, "empty");
+  assert.equal(live.evaluate({}, "greeting").errorCode, "PROVIDER_NOT_READY");
+  await live.start();
+  assert.deepEqual([live.state, value(), names()], ["fresh", GREETING[1], ["ready"]]);
+  control.state.pulse = 2;
+  await live.refresh();
+  assert.deepEqual([live.current.info.mark.sequence, value(), names()], [2, GREETING[2], ["ready", "changed"]]);
+  await live.refresh();
+  assert.deepEqual(names(), ["ready", "changed"], "nothing new, nothing told");
+  assert.equal(control.state.asked.filter((line) => line.includes("snapshots")).length, 2, "what is known is not fetched again");
+}));
+
+test("a damaged snapshot is refused once and for all, and the last good one stays", () => follow(async ({ live, control, value, told }) => {
+  await live.start();
+  control.state.pulse = 3;
+  await live.refresh();
+  assert.deepEqual([value(), told.at(-1)[0], told.at(-1)[1].code], [GREETING[1], "error", "payload-digest"]);
+  const fetched = () => control.state.asked.filter((line) => line.includes("snapshots")).length;
+  const before = fetched();
+  control.state.pulse = 2;
+  await live.refresh();
+  assert.deepEqual([told.at(-1)[1].code, live.current.info.mark.sequence], ["rollback", 1], "pulse 3 was taken for its halts");
+  control.state.pulse = 3;
+  await live.refresh();
+  assert.match(told.at(-1)[1].message, /refused before/);
+  assert.equal(fetched(), before + 1, "pulse 2's file only");
+}));
+
+test("without news it goes stale with the lease and comes back with it", () => follow(async ({ live, control, clock, names, value }) => {
+  await live.start();
+  control.state.down = true;
+  clock.now += 301;
+  await live.refresh();
+  assert.deepEqual([live.state, names()], ["stale", ["ready", "error", "stale"]]);
+  assert.equal(value(), GREETING[1]);
+  assert.equal(live.evaluate({}, "greeting").metadata["flagstone.state"], "stale");
+  control.state.down = false;
+  clock.now -= 301;
+  await live.refresh();
+  assert.deepEqual([live.state, names().at(-1)], ["fresh", "fresh"]);
+  clock.now += 15 * 86_400;
+  assert.equal(live.state, "expired");
+}));
+
+test("a start without a network takes what was kept, verified again", async () => {
+  let kept;
+  const store = { read: async () => kept, write: async (saved) => { kept = saved; } };
+  await follow(async ({ live }) => { await live.start(); }, { store });
+  assert.deepEqual(Object.keys(kept).sort(), ["file", "mark", "pulse"]);
+  await follow(async ({ live, control, value }) => {
+    control.state.down = true;
+    await live.start();
+    assert.deepEqual([live.state, value()], ["fresh", GREETING[1]]);
+  }, { store });
+  kept.file = kept.file.slice();
+  kept.file[kept.file.length - 1] ^= 1;
+  await follow(async ({ live, control, told }) => {
+    control.state.down = true;
+    await live.start();
+    assert.deepEqual([live.state, told[0][1].code], ["empty", "payload-digest"]);
+  }, { store });
+});
+
+test("a file older than what was seen is refused", async () => {
+  const { options } = settings("live", always("live/2.sealed"));
+  let path = "live/2.sealed";
+  const live = new Live({ ...options, source: { snapshot: async () => bytes(path) } });
+  const errors = [];
+  live.on("error", ({ code }) => errors.push(code));
+  await live.start();
+  path = "live/1.sealed";
+  await live.refresh();
+  assert.deepEqual([live.current.info.mark.sequence, errors], [2, ["rollback"]]);
+  await live.close();
+});
+
+test("a refused trust statement is fatal, a silent source is waited for in time", async () => {
+  const { options } = settings("live", always("live/1.sealed"));
+  await assert.rejects(new Live({ ...options, trust: text("refused/other-trust.txt") }).start(), { fatal: true, code: "bad-statement" });
+  const silent = new Live({ ...options, source: { snapshot: () => new Promise(() => {}) }, startTimeout: 20 });
+  await silent.start();
+  assert.equal(silent.state, "empty");
+});
+
+test("one file at an address is asked for by its tag, and answers are capped", async () => {
+  const asked = [];
+  const fetch = async (address, { headers }) => {
+    asked.push(headers["if-none-match"]);
+    if (headers["if-none-match"]) return new Response(null, { status: 304 });
+    return new Response(bytes("live/1.sealed"), { headers: { etag: '"one"' } });
+  };
+  const source = file("http://files.example/flags.sealed", { fetch });
+  assert.ok((await source.snapshot()).length > 100);
+  assert.equal(await source.snapshot(), undefined);
+  assert.deepEqual(asked, [undefined, '"one"']);
+  await assert.rejects(file("http://files.example/x", { fetch, maxBytes: 50 }).snapshot(), { code: "too-large" });
+});
+
+test("looking between requests waits only for the first snapshot", () => follow(async ({ live, control, clock, value }) => {
+  await live.look(10);
+  assert.equal(value(), GREETING[1]);
+  control.state.pulse = 2;
+  const work = [];
+  await live.look(10, (one) => work.push(one));
+  assert.equal(work.length, 0, "too early");
+  clock.now += 11;
+  await live.look(10, (one) => work.push(one));
+  assert.deepEqual([work.length, value()], [1, GREETING[1]]);
+  await Promise.all(work);
+  assert.equal(value(), GREETING[2]);
+  await until(() => live.state === "fresh", "fresh");
+}));
