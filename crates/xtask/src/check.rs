@@ -1,7 +1,7 @@
 //! The whole check, step by step; every step runs even when one before it failed.
 
 use std::path::PathBuf;
-use std::process::{Command, ExitCode};
+use std::process::ExitCode;
 use std::time::Instant;
 
 use anyhow::{Result, bail};

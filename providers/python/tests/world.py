@@ -7,6 +7,8 @@ import base64
 import hashlib
 import json
 import os
+import logging
+import sys
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -15,6 +17,9 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 AUDIENCE, ENVIRONMENT = "flagstone.example/tests", "test"
 ISSUED = 1_800_000_000
 FIXTURES = Path(os.environ["FIXTURES"])
+if "unittest" in sys.modules:
+    # The tests make much trouble on purpose; what is said of it is looked at in programs of their own.
+    logging.getLogger("flagstone").setLevel(logging.CRITICAL + 1)
 
 
 def fixture(path):

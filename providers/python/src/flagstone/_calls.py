@@ -35,6 +35,9 @@ class Calls(Protocol):
     def write(self, at: int, data: bytes) -> None:
         """Puts bytes into the memory."""
 
+    def size(self) -> int:
+        """Bytes of the memory."""
+
 
 def check(module: wasmtime.Module, expected: Mapping[str, Signature]) -> None:
     """Raises FlagstoneError unless the module imports nothing and has these functions with these types."""
@@ -103,6 +106,9 @@ class _Checked:
     def write(self, at: int, data: bytes) -> None:
         self._memory.write(self._store, bytearray(data), at & 0xFFFFFFFF)
 
+    def size(self) -> int:
+        return self._memory.data_len(self._store)
+
 
 class _Direct:
     """Through the C functions of wasmtime that its classes are made of."""
@@ -156,7 +162,7 @@ class _Direct:
 
     def _place(self, at: int, length: int) -> int:
         at &= 0xFFFFFFFF
-        if at + length > self._ffi.wasmtime_memory_data_size(self._context, self._memory):
+        if at + length > self.size():
             raise EngineTrap("it named bytes outside its memory")
         base = self._ffi.wasmtime_memory_data(self._context, self._memory)
         return ctypes.addressof(base.contents) + at
@@ -166,3 +172,6 @@ class _Direct:
 
     def write(self, at: int, data: bytes) -> None:
         ctypes.memmove(self._place(at, len(data)), data, len(data))
+
+    def size(self) -> int:
+        return int(self._ffi.wasmtime_memory_data_size(self._context, self._memory))

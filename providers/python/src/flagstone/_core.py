@@ -165,6 +165,10 @@ class CoreInstance:
     def explain(self, context: str, flag: str, now: int) -> str:
         return self._readable("explain", context, flag, now)
 
+    def memory_bytes(self) -> int:
+        """Bytes of the instance's linear memory."""
+        return self._calls.size()
+
     def _readable(self, name: str, context: str, flag: str, now: int) -> str:
         at = self._of[name](*self._put(context), *self._put(flag), now)
         text = self._text(self._read(at, 8))

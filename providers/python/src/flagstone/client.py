@@ -269,9 +269,12 @@ class Flagstone:
             self._retry_after = problem.retry_after if isinstance(problem, FetchError) else None
             self._tell()
             if problem is not None:
-                _log.warning("sync: %s", problem)
+                # The same trouble again is no news.
+                level = logging.INFO if str(problem) == self._told_problem else logging.WARNING
+                _log.log(level, "sync: %s", problem)
                 if self._status.snapshot is None:
                     self._announce("error", frozenset(), str(problem))
+            self._told_problem = None if problem is None else str(problem)
             return problem is None
 
     def _look_and_wait(self) -> float:
@@ -302,6 +305,7 @@ class Flagstone:
     # Inside
 
     _retry_after: Optional[float] = None
+    _told_problem: Optional[str] = None
 
     def _seconds(self) -> int:
         """The clock never runs behind the newest statement accepted."""
