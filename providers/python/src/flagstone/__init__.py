@@ -9,14 +9,18 @@
 docs/python.md has the whole; `flagstone.openfeature` is the OpenFeature provider.
 """
 
+from typing import TYPE_CHECKING
+
 from ._decision import Decision, Part
 from ._errors import ContextError, EngineTrap, FetchError, FlagstoneError
 from ._instance import FlagInfo, Mark, PulseInfo, SnapshotInfo
 from ._sources import Body, Fetched, Missing, NotModified, Source
 from ._status import Status
 from .client import Flagstone
-from .events import EventsReporter
 from .reporting import Exposure, Outcome, Reporter
+
+if TYPE_CHECKING:
+    from .events import EventsReporter
 
 __version__ = "0.1.0"
 __all__ = [
@@ -42,3 +46,12 @@ __all__ = [
     "Source",
     "Status",
 ]
+
+
+def __getattr__(name: str) -> object:
+    # Who does not report does not pay for the import of HTTP and TLS.
+    if name == "EventsReporter":
+        from .events import EventsReporter
+
+        return EventsReporter
+    raise AttributeError(f"module `flagstone` has no `{name}`")

@@ -16,19 +16,21 @@ import tempfile
 import threading
 from importlib import metadata
 from pathlib import Path
-from typing import Optional, TypeVar, Union
+from typing import TYPE_CHECKING, Optional, TypeVar, Union
 
 import wasmtime
-import wasmtime.component
 
 from ._artefact import digest
 from ._errors import FlagstoneError
+
+if TYPE_CHECKING:
+    import wasmtime.component
 
 _log = logging.getLogger("flagstone")
 _lock = threading.Lock()
 _engine: Optional[wasmtime.Engine] = None
 _compiled: dict[tuple[str, str], Union[wasmtime.Module, wasmtime.component.Component]] = {}
-_Code = TypeVar("_Code", wasmtime.Module, wasmtime.component.Component)
+_Code = TypeVar("_Code", wasmtime.Module, "wasmtime.component.Component")
 
 #: Linear memory of one instance, at most.
 MEMORY_BYTES = 32 << 20
@@ -62,7 +64,9 @@ def module(wasm: bytes, cache: Optional[Path]) -> wasmtime.Module:
 
 def component(wasm: bytes, cache: Optional[Path]) -> wasmtime.component.Component:
     """A component, compiled or read from the cache folder."""
-    return _code(wasmtime.component.Component, "component", wasm, cache)
+    from wasmtime.component import Component
+
+    return _code(Component, "component", wasm, cache)
 
 
 def default_cache() -> Optional[Path]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import logging
 import os
@@ -13,7 +12,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Optional, Union
 
-from . import _component, _core, _decision, _runtime, _state, _status
+from . import _core, _decision, _runtime, _state, _status
 from ._context import unit_at
 from ._decision import Decision, failed
 from ._errors import ContextError, EngineTrap, FetchError, FlagstoneError
@@ -98,11 +97,15 @@ class Flagstone:
 
     async def start_async(self, wait: float = 2.0) -> bool:
         """`start` that does not hold up the event loop."""
+        import asyncio  # its import costs more than ours; who calls this has it already
+
         return await asyncio.get_running_loop().run_in_executor(None, self.start, wait)
 
     async def run(self) -> None:
         """Syncs as a task of the event loop instead of a thread of its own, until it is cancelled. What may take long (requests,
         opening a snapshot) runs in the loop's executor."""
+        import asyncio
+
         loop = asyncio.get_running_loop()
         await loop.run_in_executor(None, self.restore)
         while True:
@@ -373,6 +376,8 @@ class Flagstone:
 
 def _maker(door: str, cache: Optional[Path]) -> Callable[[], Instance]:
     if door == "component":
+        from . import _component
+
         component = _component.component(cache)
         return lambda: _component.ComponentInstance(component)
     if door != "core":
