@@ -19,6 +19,7 @@ mod python;
 mod run;
 mod setup;
 mod sizes;
+mod wit;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -38,7 +39,8 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Builds target/guest/flagstone.component.wasm and flagstone.core.wasm, with --browser the browser build too.
+    /// Builds target/guest/flagstone.component.wasm, flagstone.core.wasm and flagstone-flags.wit.wasm (the WIT package), with
+    /// --browser the browser build too.
     #[command(after_help = "Examples:\n  cargo xtask build\n  cargo xtask build --browser")]
     Build {
         /// Also build target/guest/browser/ (wasm-bindgen; the first time it builds that tool, 1-2 minutes).
@@ -122,6 +124,9 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Writes docs/wit.md from wit/flagstone-flags.wit; a test says when it is out of date.
+    #[command(after_help = "Example:\n  cargo xtask wit")]
+    Wit,
     /// The wasm-bindgen step of `build --browser`; needs the feature `browser`.
     #[command(hide = true)]
     Bind {
@@ -144,6 +149,7 @@ fn main() -> ExitCode {
         Command::Embedders { runners, json } => embedders::report(&places, &runners, json),
         Command::Fuzz { targets, seconds, json } => fuzz::run(&places, &targets, seconds, json),
         Command::Chaos { minutes, json } => chaos::run(&places, minutes, json),
+        Command::Wit => wit::document(&places).map(|()| ExitCode::SUCCESS),
         Command::Bind { input, output } => bind_step(&input, &output).map(|()| ExitCode::SUCCESS),
     };
     result.unwrap_or_else(|error| {
