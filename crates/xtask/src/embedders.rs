@@ -89,7 +89,9 @@ pub(crate) fn rows(places: &Places, given: &Given, only: &[String], json: bool) 
     runners.retain(|path| path.is_file() && (only.is_empty() || only.iter().any(|name| name == stem(path))));
     runners.sort();
     if runners.is_empty() {
-        bail!("there is no such runner\nhint: they are the files of `host-tests/embedders/runners`, without their endings");
+        bail!(
+            "there is no such runner\nhint: they are the files of `host-tests/embedders/runners`, without their endings"
+        );
     }
     let (mut rows, mut wrong) = (Vec::new(), Vec::new());
     for runner in &runners {
@@ -174,7 +176,16 @@ fn faults(rows: &[Row]) -> Vec<String> {
 fn table(rows: &[Row]) {
     println!(
         "{:<12} {:<14} {:<10} {:>8} {:>11} {:>12} {:>10} {:>11} {:>12} {:>16}",
-        "runtime", "version", "build", "vectors", "cold start", "one decision", "all 100", "memory", "artefact", "under swaps"
+        "runtime",
+        "version",
+        "build",
+        "vectors",
+        "cold start",
+        "one decision",
+        "all 100",
+        "memory",
+        "artefact",
+        "under swaps"
     );
     let optional = |value: Option<String>| value.unwrap_or_else(|| "-".into());
     for row in rows {
@@ -221,7 +232,9 @@ mod tests {
 
     #[test]
     fn rows_that_agree_are_right() {
-        assert!(faults(&[row("a", "1", None), row("b", "1", Some("2")), row("c", "1", Some("2"))]).is_empty());
+        assert!(
+            faults(&[row("a", "1", None), row("b", "1", Some("2")), row("c", "1", Some("2"))]).is_empty()
+        );
     }
 
     #[test]
