@@ -9,22 +9,11 @@ import { exposure, outcome } from "./report.js";
 import type { Reporter } from "./report.js";
 import { named } from "./source.js";
 import type { Source } from "./source.js";
+import type { Store } from "./store.js";
 
 export * from "./source.js";
+export * from "./store.js";
 export type { Evaluated, FlagEvents, Flags, State } from "./flags.js";
-
-/** What is kept from one start to the next; read back it is verified again. */
-export interface Saved {
-  file: Uint8Array;
-  pulse?: Uint8Array;
-  mark: Mark;
-}
-
-/** Where it is kept: a folder, IndexedDB, a cache. */
-export interface Store {
-  read(): Promise<Saved | undefined>;
-  write(saved: Saved): Promise<void>;
-}
 
 export interface LiveOptions {
   /** The pinned trust statement, text. A new one comes with a new release of the page or program. */
@@ -42,6 +31,7 @@ export interface LiveOptions {
   maxPayload?: number;
   /** The engine, where it does not lie beside the package's JavaScript. */
   engine?: EngineSource | Promise<EngineSource>;
+  /** Where the last good file stays for the next start, e.g. `cacheStore(…)`. */
   store?: Store;
   reporter?: Reporter;
   /** Unix seconds; default: this machine's clock. */

@@ -1,7 +1,7 @@
 // `Live`: what is put in force, what is refused, what is kept, and what is told.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { Live, controlPlane, file } from "../dist/live.js";
+import { Live, cacheStore, controlPlane, file } from "../dist/live.js";
 import { always, bytes, settings, text, until } from "./help.mjs";
 import { plane } from "./plane.mjs";
 
@@ -84,6 +84,21 @@ test("a start without a network takes what was kept, verified again", async () =
     await live.start();
     assert.deepEqual([live.state, told[0][1].code], ["empty", "payload-digest"]);
   }, { store });
+});
+
+test("a cache keeps the last good file as a whole", async () => {
+  const kept = new Map();
+  const cache = { match: async (address) => kept.get(address)?.clone(), put: async (address, answer) => void kept.set(address, answer) };
+  const store = cacheStore(cache);
+  assert.equal(await store.read(), undefined);
+  await follow(async ({ live }) => { await live.start(); }, { store });
+  await follow(async ({ live, control, value }) => {
+    control.state.down = true;
+    await live.start();
+    assert.deepEqual([live.state, value()], ["fresh", GREETING[1]]);
+  }, { store });
+  kept.set([...kept.keys()][0], new Response("something else"));
+  assert.equal(await store.read(), undefined);
 });
 
 test("a file older than what was seen is refused", async () => {
