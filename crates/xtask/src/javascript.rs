@@ -29,14 +29,15 @@ pub(crate) fn check(places: &Places) -> Result<()> {
     };
     succeed(node("host-tests/node/core.test.mjs").env("CORE", places.core()))?;
     let dist = package(places)?;
-    setup::npm(&places.below("host-tests/embedders"))?; // workerd, for the example
-    // One process: each file of its own would load the engine and the SDKs again.
-    succeed(&mut node("providers/js/test/all.mjs"))?;
-    succeed(&mut node("providers/js/test/newcomer.mjs"))?;
-    let page = places.below("host-tests/browser-page");
+    // The runtimes for the example at the edge, and what drives Chromium.
+    let (page, chromium) = (places.below("host-tests/browser-page"), setup::chromium()?);
+    setup::npm(&places.below("host-tests/embedders"))?;
     setup::npm(&page)?;
+    // One process: each file of its own would load the engine and the SDKs again.
+    succeed(node("providers/js/test/all.mjs").env("CHROMIUM", &chromium))?;
+    succeed(&mut node("providers/js/test/newcomer.mjs"))?;
     let mut browser = Command::new("node");
-    browser.arg("test.mjs").current_dir(&page).env("CHROMIUM", setup::chromium()?);
+    browser.arg("test.mjs").current_dir(&page).env("CHROMIUM", &chromium);
     succeed(browser.env("FIXTURES", &fixtures).env("BROWSER_BUILD", places.browser()))?;
     let only = ["bun", "chromium", "deno", "jco", "node", "workerd"].map(String::from);
     let code = embedders::rows(places, &Given { fixtures, package: dist }, &only, false)?;
