@@ -8,7 +8,7 @@ use anyhow::Result;
 use crate::embedders::{self, Given};
 use crate::places::Places;
 use crate::run::succeed;
-use crate::{check, setup};
+use crate::{check, pass, setup};
 
 /// Builds `providers/js` from the browser build and returns its `dist`.
 pub(crate) fn package(places: &Places) -> Result<PathBuf> {
@@ -34,7 +34,9 @@ pub(crate) fn check(places: &Places) -> Result<()> {
     setup::npm(&places.below("host-tests/embedders"))?;
     setup::npm(&page)?;
     // One process: each file of its own would load the engine and the SDKs again.
-    succeed(node("providers/js/test/all.mjs").env("CHROMIUM", &chromium))?;
+    let mut tests = node("providers/js/test/all.mjs");
+    tests.env("FLAGSTONE", pass::binary_of(places, "flagstone-cli", "flagstone")?);
+    succeed(tests.env("FLAGSTONE_COMPONENT", places.component()).env("CHROMIUM", &chromium))?;
     succeed(&mut node("providers/js/test/newcomer.mjs"))?;
     let mut browser = Command::new("node");
     browser.arg("test.mjs").current_dir(&page).env("CHROMIUM", &chromium);
