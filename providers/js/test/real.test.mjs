@@ -52,6 +52,11 @@ test("the real control plane and host", { skip }, () => up(async ({ govern, host
   const live = new Live({ trust, audience, environment, source: controlPlane(govern, environment), poll: 0, reporter });
   live.on("error", (error) => errors.push(error));
   await live.start();
+  for (let looks = 0; live.state !== "fresh" && looks < 200; looks += 1) {
+    await new Promise((resolve) => setTimeout(resolve, 50)); // the first pulse may be on its way
+    errors.length = 0;
+    await live.refresh();
+  }
   const staff = { targetingKey: "ana", email: "ana@acme.example" };
   const evaluated = live.evaluate(staff, flag);
   assert.deepEqual([live.state, evaluated.metadata["flagstone.stage"], evaluated.variant], ["fresh", "staff", "concise"]);
