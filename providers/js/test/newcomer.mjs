@@ -51,7 +51,7 @@ try {
   npm(here, "pack", "--pack-destination", folder);
   const tarball = readdirSync(folder).find((name) => name.endsWith(".tgz"));
   writeFileSync(join(folder, "package.json"), '{ "type": "module" }');
-  npm(folder, "install", `./${tarball}`);
+  npm(folder, "install", "--prefer-offline", `./${tarball}`);
   const installed = join(folder, "node_modules/@flagstone/flags");
   assert.ok(existsSync(join(installed, "dist/flagstone_bg.wasm")) && existsSync(join(installed, "LICENSE-MIT")));
   assert.ok(!existsSync(join(installed, "src")) && !existsSync(join(installed, "test")), "only what is used is shipped");
