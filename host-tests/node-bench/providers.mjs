@@ -40,13 +40,10 @@ export async function providers(built, fixtures, contexts) {
   await web.OpenFeature.setProviderAndWait("ours", new FlagstoneWebProvider(await live()));
   await web.OpenFeature.setProviderAndWait("nothing", nothing(false));
   await web.OpenFeature.setContext(contexts[0]);
-  const flags = live().then(async (one) => {
-    await one.start();
-    const listed = one.current.flags.map(({ key, kind }) => [key, kind]);
-    await one.close();
-    return listed;
-  });
-  const listed = await flags;
+  const one = await live();
+  await one.start();
+  const listed = one.current.flags.map(({ key, kind }) => [key, kind]);
+  await one.close();
   const asking = (call) => {
     const next = schedule(contexts.length, listed.length);
     return () => {
@@ -59,9 +56,11 @@ export async function providers(built, fixtures, contexts) {
   const client = (sdk, domain) => sdk.OpenFeature.getClient(domain);
   const details = (of) => asking((context, key, kind, otherwise) => of[`get${kind}Details`](key, otherwise, context));
   const still = (of) => asking((_context, key, kind, otherwise) => of[`get${kind}Details`](key, otherwise));
-  for (const [context, key, kind] of [[contexts[1], listed[0][0], METHOD[listed[0][1]]]]) {
-    const { variant, errorCode } = await client(server, "ours")[`get${kind}Details`](key, false, context);
-    if (errorCode || !variant) throw new Error(`the provider answers ${errorCode}`);
+  for (const [key, kind] of listed) {
+    const asked = [key, OTHERWISE[kind], contexts[0]];
+    const { variant, errorCode } = await client(server, "ours")[`get${METHOD[kind]}Details`](...asked);
+    const { variant: same } = client(web, "ours")[`get${METHOD[kind]}Details`](...asked.slice(0, 2));
+    if (errorCode || !variant || variant !== same) throw new Error(`the providers answer \`${variant}\` and \`${same}\` (${errorCode}) for \`${key}\``);
   }
   return {
     later: [
