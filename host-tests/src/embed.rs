@@ -107,9 +107,7 @@ fn refused(folder: &Path) -> Result<()> {
         }
         changed
     };
-    let marked = |sequence: u64| {
-        json!({"epoch": mark.epoch, "sequence": sequence, "digest": flagstone_events::to_hex(&mark.digest)})
-    };
+    let marked = |sequence: u64| json!({"epoch": mark.epoch, "sequence": sequence, "digest": flagstone_events::to_hex(&mark.digest)});
     case("another audience", "good", "trust.txt", with("audience", "flagstone.example/others".into()))?;
     case("another environment", "good", "trust.txt", with("environment", "production".into()))?;
     case("the same again", "good", "trust.txt", with("mark", marked(5)))?;
@@ -248,7 +246,8 @@ fn events() -> Result<Value> {
         let key = UnitKey::new(unit).map_err(|error| anyhow!("{error}"))?;
         let exposure = facts.of_unit(&pepper, &key, window_ms).map_err(|error| anyhow!("{error}"))?;
         let token = tokens.seal(&exposure, at_ms + 3_600_000).context("it cannot be sealed")?;
-        let outcome = flagstone_events::EventId::outcome(&pepper, Pseudonym::of(&pepper, stream, &key), "answer", "r1");
+        let outcome =
+            flagstone_events::EventId::outcome(&pepper, Pseudonym::of(&pepper, stream, &key), "answer", "r1");
         cases.push(json!({"unit": unit, "event": exposure, "token": token, "outcomeId": outcome}));
         events.push(Event { sequence: 41 + number as u64, body: Body::Exposure(exposure) });
     }
@@ -263,7 +262,13 @@ fn events() -> Result<Value> {
 ///
 /// # Errors
 /// When the context is none.
-pub fn packed(snapshot: &Snapshot<'_>, control: &Control, context: &str, key: &str, now: u64) -> Result<Option<String>> {
+pub fn packed(
+    snapshot: &Snapshot<'_>,
+    control: &Control,
+    context: &str,
+    key: &str,
+    now: u64,
+) -> Result<Option<String>> {
     let Some(flag) = snapshot.find(key) else { return Ok(None) };
     let context = flagstone_evaluate::Context::from_json(snapshot, context)?;
     let decision = flagstone_evaluate::decide(snapshot, control, &context, flag, now);

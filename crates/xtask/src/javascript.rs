@@ -8,7 +8,7 @@ use anyhow::Result;
 use crate::embedders::{self, Given};
 use crate::places::Places;
 use crate::run::succeed;
-use crate::{check, setup};
+use crate::{check, pass, setup};
 
 /// Builds `providers/js` from the browser build and returns its `dist`.
 pub(crate) fn package(places: &Places) -> Result<PathBuf> {
@@ -29,15 +29,17 @@ pub(crate) fn check(places: &Places) -> Result<()> {
     };
     succeed(node("host-tests/node/core.test.mjs").env("CORE", places.core()))?;
     let dist = package(places)?;
-    setup::npm(&places.below("host-tests/embedders"))?; // workerd, for the example
-    let mut tests = Command::new("node");
-    tests.args(["--test", "test/"]).current_dir(places.below("providers/js")).env("FIXTURES", &fixtures);
-    succeed(&mut tests)?;
-    succeed(&mut node("providers/js/test/newcomer.mjs"))?;
-    let page = places.below("host-tests/browser-page");
+    // The runtimes for the example at the edge, and what drives Chromium.
+    let (page, chromium) = (places.below("host-tests/browser-page"), setup::chromium()?);
+    setup::npm(&places.below("host-tests/embedders"))?;
     setup::npm(&page)?;
+    // One process: each file of its own would load the engine and the SDKs again.
+    let mut tests = node("providers/js/test/all.mjs");
+    tests.env("FLAGSTONE", pass::binary_of(places, "flagstone-cli", "flagstone")?);
+    succeed(tests.env("FLAGSTONE_COMPONENT", places.component()).env("CHROMIUM", &chromium))?;
+    succeed(&mut node("providers/js/test/newcomer.mjs"))?;
     let mut browser = Command::new("node");
-    browser.arg("test.mjs").current_dir(&page).env("CHROMIUM", setup::chromium()?);
+    browser.arg("test.mjs").current_dir(&page).env("CHROMIUM", &chromium);
     succeed(browser.env("FIXTURES", &fixtures).env("BROWSER_BUILD", places.browser()))?;
     let only = ["bun", "chromium", "deno", "jco", "node", "workerd"].map(String::from);
     let code = embedders::rows(places, &Given { fixtures, package: dist }, &only, false)?;

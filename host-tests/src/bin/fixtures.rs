@@ -92,7 +92,8 @@ fn vector_file(vectors: &Vectors, folder: &Path) -> Result<()> {
     let pulses = vectors.pulses();
     let mut cases = Vec::new();
     for case in &vectors.cases {
-        let (context, control) = (Context::from_json(&snapshot, case.context.get())?, case.control(&snapshot));
+        let (context, control) =
+            (Context::from_json(&snapshot, case.context.get())?, case.control(&snapshot));
         let pulse = case.pulse.as_ref().and_then(|pulse| pulses.iter().position(|known| *known == pulse));
         cases.push(serde_json::json!({
             "name": case.name,

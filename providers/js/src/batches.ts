@@ -91,7 +91,8 @@ export class Batches implements Reporter {
   flush(): Promise<void> {
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    this.#working ??= this.#work().finally(() => { this.#working = undefined; });
+    if (!this.#working && !this.#sending && this.#queue.length === 0) return Promise.resolve();
+    this.#working ??= this.#work();
     return this.#working;
   }
 
@@ -103,6 +104,9 @@ export class Batches implements Reporter {
       }
     } catch (error) {
       this.#options.onError?.(failure(error));
+    } finally {
+      // At once after the last look at the queue: what is reported from here on is for the next flush.
+      this.#working = undefined;
     }
   }
 

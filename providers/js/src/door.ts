@@ -86,8 +86,23 @@ async function bulk(request: Request, options: DoorOptions, now: number): Promis
   if (!live.current) return json(503, { errorCode: "PROVIDER_NOT_READY", errorDetails: "no snapshot has been accepted yet" });
   const keys = live.current.flags.map(({ key }) => key);
   const evaluated = keys.map((key) => live.evaluate(read.context, key));
+  const etag = await tag(read, evaluated, live.current.info.mark.digest, options, now);
+  if (etag && request.headers.get("if-none-match")?.split(",").some((known) => known.trim().replace(/^W\//, "") === etag)) {
+    return new Response(null, { status: 304, headers: { etag } });
+  }
   const tokens = await Promise.all(keys.map((key) => (read.token ? tokenOf(options, read.context, key, now) : undefined)));
-  return json(200, { flags: evaluated.map((each, place) => answer(each, tokens[place])[1]) });
+  return json(200, { flags: evaluated.map((each, place) => answer(each, tokens[place])[1]) }, etag ? { etag } : {});
+}
+
+/**
+ * The entity tag: of the snapshot, the context and every answer, so that a pulse that changes nothing leaves it. Tokens are not in it, for they
+ * are new each time; instead it changes in the middle of their life, so that nobody keeps dead ones.
+ */
+async function tag(read: Asked, evaluated: Evaluated[], digest: string, { tokens }: DoorOptions, now: number): Promise<string | undefined> {
+  if (!tokens) return undefined;
+  const age = read.token ? Math.floor((now * 1000) / (tokens.lifetime / 2)) : 0;
+  const answers = evaluated.map((each) => answer(each)[1]);
+  return `"${await tokens.fingerprint([digest, JSON.stringify(read.context), JSON.stringify(answers), String(age)])}"`;
 }
 
 /** The status and body of a decision as OFREP has them. */

@@ -5,26 +5,16 @@ import type { Attributes, Decision, Mark, PulseInfo, Source as EngineSource } fr
 import { failure, plain } from "./flags.js";
 import type { Evaluated, FlagEvents, Flags, State } from "./flags.js";
 import { Listeners } from "./listeners.js";
+import { pause } from "./pace.js";
 import { exposure, outcome } from "./report.js";
 import type { Reporter } from "./report.js";
 import { named } from "./source.js";
 import type { Source } from "./source.js";
+import type { Store } from "./store.js";
 
 export * from "./source.js";
+export * from "./store.js";
 export type { Evaluated, FlagEvents, Flags, State } from "./flags.js";
-
-/** What is kept from one start to the next; read back it is verified again. */
-export interface Saved {
-  file: Uint8Array;
-  pulse?: Uint8Array;
-  mark: Mark;
-}
-
-/** Where it is kept: a folder, IndexedDB, a cache. */
-export interface Store {
-  read(): Promise<Saved | undefined>;
-  write(saved: Saved): Promise<void>;
-}
 
 export interface LiveOptions {
   /** The pinned trust statement, text. A new one comes with a new release of the page or program. */
@@ -42,6 +32,7 @@ export interface LiveOptions {
   maxPayload?: number;
   /** The engine, where it does not lie beside the package's JavaScript. */
   engine?: EngineSource | Promise<EngineSource>;
+  /** Where the last good file stays for the next start, e.g. `cacheStore(…)`. */
   store?: Store;
   reporter?: Reporter;
   /** Unix seconds; default: this machine's clock. */
@@ -78,6 +69,10 @@ export class Live implements Flags {
   #lookedAt = -Infinity;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #closed = false;
+  /** Looks that failed in a row. */
+  #failures = 0;
+  /** When the newest statement that was accepted was issued: time never runs behind it. */
+  #newest = 0;
   /** Ends the wait of `start`. */
   #giveUp: (() => void) | undefined;
   /** Digests of files that could not be used. */
@@ -85,7 +80,8 @@ export class Live implements Flags {
 
   constructor(options: LiveOptions) {
     this.#options = options;
-    this.#now = options.now ?? (() => Date.now() / 1000);
+    const clock = options.now ?? (() => Date.now() / 1000);
+    this.#now = () => Math.max(clock(), this.#newest);
   }
 
   /** The opened snapshot in force. It is freed when the next one comes: do not keep it. */
@@ -211,7 +207,9 @@ export class Live implements Flags {
       const pulse = await source.pulse?.();
       if (!source.pulse) await this.#take(await source.snapshot());
       else if (pulse) await this.#follow(pulse);
+      this.#failures = 0;
     } catch (error) {
+      this.#failures += 1;
       this.#listeners.tell("error", failure(error));
     }
     this.#tellState();
@@ -248,6 +246,7 @@ export class Live implements Flags {
   #newer(told: PulseInfo): PulseInfo {
     if (told.number < this.#number) throw Object.assign(new Error(`pulse ${told.number} comes after pulse ${this.#number}`), { code: "rollback" });
     this.#number = told.number;
+    this.#newest = Math.max(this.#newest, told.issued);
     return told;
   }
 
@@ -270,6 +269,7 @@ export class Live implements Flags {
       throw error;
     }
     this.#mark = flags.info.mark;
+    this.#newest = Math.max(this.#newest, flags.info.issued);
     this.#inForce = next;
     before?.flags.free();
     await this.#save(next);
@@ -310,8 +310,7 @@ export class Live implements Flags {
   #schedule(): void {
     const period = this.#options.poll ?? 10;
     if (this.#closed || period <= 0) return;
-    // A tenth of spread, so that many pages do not ask in step.
-    this.#timer = setTimeout(() => void this.refresh().finally(() => this.#schedule()), period * (950 + Math.random() * 100));
+    this.#timer = setTimeout(() => void this.refresh().finally(() => this.#schedule()), pause(period, this.#failures));
     // Node, Bun and Deno: looking for news keeps no program alive.
     (this.#timer as { unref?: () => void }).unref?.();
   }

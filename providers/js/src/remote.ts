@@ -4,6 +4,7 @@ import type { Attributes } from "./flagstone.js";
 import { failure, plain } from "./flags.js";
 import type { Evaluated, FlagEvents, Flags, State } from "./flags.js";
 import { Listeners } from "./listeners.js";
+import { pause } from "./pace.js";
 import type { Reporter } from "./report.js";
 
 export type { Evaluated, FlagEvents, Flags, State } from "./flags.js";
@@ -44,6 +45,8 @@ export class Remote implements Flags {
   #last: State = "empty";
   #timer: ReturnType<typeof setTimeout> | undefined;
   #closed = false;
+  /** Questions that failed in a row. */
+  #failures = 0;
 
   constructor(options: RemoteOptions) {
     this.#options = options;
@@ -79,7 +82,9 @@ export class Remote implements Flags {
     const number = (this.#asked += 1);
     try {
       await this.#ask(number);
+      this.#failures = 0;
     } catch (error) {
+      this.#failures += 1;
       if (number === this.#asked) this.#listeners.tell("error", failure(error));
     }
     this.#tellState();
@@ -145,7 +150,7 @@ export class Remote implements Flags {
   #schedule(): void {
     const period = this.#options.poll ?? 30;
     if (this.#closed || period <= 0) return;
-    this.#timer = setTimeout(() => void this.refresh().finally(() => this.#schedule()), period * (950 + Math.random() * 100));
+    this.#timer = setTimeout(() => void this.refresh().finally(() => this.#schedule()), pause(period, this.#failures));
     (this.#timer as { unref?: () => void }).unref?.();
   }
 }

@@ -47,7 +47,7 @@ export class Tokens {
   }
 
   /** The token of an exposure; undefined when its event would break a cap. */
-  async seal(fact: ExposureFact, expiresMs = fact.atMs + (this.#options.lifetime ?? 3_600_000)): Promise<string | undefined> {
+  async seal(fact: ExposureFact, expiresMs = fact.atMs + this.lifetime): Promise<string | undefined> {
     const { stream = "production", window = 86_400_000 } = this.#options;
     const event = await exposureEvent(this.#pepper, stream, fact, window);
     if (!event) return undefined;
@@ -87,6 +87,14 @@ export class Tokens {
     if (read.number() <= nowMs) throw new TokenError("token-expired");
     return read.event();
   }
+
+  /** A fingerprint that only holders of the pepper can make, for entity tags: a plain hash of a context could be found by trying. */
+  fingerprint(parts: string[]): Promise<string> {
+    return this.#pepper.tag([utf8.encode("fingerprint"), ...parts.map((part) => utf8.encode(part))]);
+  }
+
+  /** Milliseconds for which a token is good. */
+  get lifetime(): number { return this.#options.lifetime ?? 3_600_000; }
 
   #derived() {
     this.#keys ??= (async () => {

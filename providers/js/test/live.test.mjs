@@ -1,9 +1,10 @@
 // `Live`: what is put in force, what is refused, what is kept, and what is told.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { Live, controlPlane, file } from "../dist/live.js";
+import { Live, cacheStore, controlPlane, file } from "../dist/live.js";
 import { always, bytes, settings, text, until } from "./help.mjs";
 import { plane } from "./plane.mjs";
+import { pause } from "../dist/pace.js";
 
 const GREETING = { 1: "Hi", 2: "Good morning" };
 
@@ -86,6 +87,21 @@ test("a start without a network takes what was kept, verified again", async () =
   }, { store });
 });
 
+test("a cache keeps the last good file as a whole", async () => {
+  const kept = new Map();
+  const cache = { match: async (address) => kept.get(address)?.clone(), put: async (address, answer) => void kept.set(address, answer) };
+  const store = cacheStore(cache);
+  assert.equal(await store.read(), undefined);
+  await follow(async ({ live }) => { await live.start(); }, { store });
+  await follow(async ({ live, control, value }) => {
+    control.state.down = true;
+    await live.start();
+    assert.deepEqual([live.state, value()], ["fresh", GREETING[1]]);
+  }, { store });
+  kept.set([...kept.keys()][0], new Response("something else"));
+  assert.equal(await store.read(), undefined);
+});
+
 test("a file older than what was seen is refused", async () => {
   const { options } = settings("live", always("live/2.sealed"));
   let path = "live/2.sealed";
@@ -119,6 +135,20 @@ test("one file at an address is asked for by its tag, and answers are capped", a
   assert.equal(await source.snapshot(), undefined);
   assert.deepEqual(asked, [undefined, '"one"']);
   await assert.rejects(file("http://files.example/x", { fetch, maxBytes: 50 }).snapshot(), { code: "too-large" });
+});
+
+test("the clock wound back changes nothing", () => follow(async ({ live, clock }) => {
+  await live.start();
+  clock.now -= 86_400;
+  assert.equal(live.state, "fresh");
+  await live.refresh();
+  assert.equal(live.evaluate({}, "greeting").reason, "STATIC");
+}));
+
+test("waits are spread, and grow while nothing comes", () => {
+  const waits = (failures) => [0, 0.5, 1].map((random) => pause(10, failures, () => random));
+  assert.deepEqual(waits(0), [9_500, 10_000, 10_500]);
+  assert.deepEqual([waits(1), waits(3), waits(40)], [[1_000, 10_000, 20_000], [1_000, 40_000, 80_000], [1_000, 150_000, 300_000]]);
 });
 
 test("looking between requests waits only for the first snapshot", () => follow(async ({ live, control, clock, value }) => {

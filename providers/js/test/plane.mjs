@@ -1,8 +1,13 @@
 // A control plane for tests, on loopback: gives the fixtures' pulses and sealed files, takes batches, and misbehaves when told to.
+import { readFileSync } from "node:fs";
 import { createServer } from "node:http";
+import { extname } from "node:path";
 import { bytes, json } from "./help.mjs";
 
-export async function plane() {
+const TYPES = { ".js": "text/javascript", ".wasm": "application/wasm" };
+
+/** `door`: answers what it knows as a host would; pages find the package below /package/. */
+export async function plane({ door } = {}) {
   const { digests } = json("live/index.json");
   const state = { pulse: 1, down: false, batches: [], answer: undefined, asked: [], tokens: [] };
   const server = createServer(async (request, response) => {
@@ -10,7 +15,17 @@ export async function plane() {
     for await (const part of request) body += part;
     state.asked.push(`${request.method} ${request.url}`);
     const send = (status, content = "", headers = {}) => response.writeHead(status, headers).end(content);
+    if (request.url === "/") return send(200, "<!doctype html><title>page</title>", { "content-type": "text/html" });
+    if (/^\/package\/[\w-]+\.\w+$/.test(request.url)) {
+      const file = readFileSync(new URL(`../dist/${request.url.slice(9)}`, import.meta.url));
+      return send(200, file, { "content-type": TYPES[extname(request.url)] });
+    }
     if (state.down) return send(503);
+    if (door) {
+      const asked = new Request(`http://host.example${request.url}`, { method: request.method, ...(body ? { body } : {}) });
+      const answer = await door(asked);
+      if (answer) return send(answer.status, await answer.text(), Object.fromEntries(answer.headers));
+    }
     const path = request.url.replace("/v1/environments/test/", "");
     if (request.method === "POST" && path === "events") {
       const batch = JSON.parse(body);

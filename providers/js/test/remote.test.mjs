@@ -69,6 +69,25 @@ test("a page gets decisions and tokens, and hands back what it showed", () => pa
   await remote.close();
 }));
 
+test("what has not changed is not sent again", () => pair(async ({ fetch, asked, clock }) => {
+  const remote = new Remote({ address: "http://edge.example", fetch, poll: 0, reporter: { report() {} } });
+  const told = [];
+  remote.on("changed", ({ flags }) => told.push(flags));
+  await remote.start({ targetingKey: "ana" });
+  const statuses = async () => {
+    const again = asked.at(-1);
+    const answer = await fetch(again.url, { method: "POST", headers: again.headers, body: await again.clone().text() });
+    return answer.status;
+  };
+  await remote.refresh();
+  assert.match(asked.at(-1).headers.get("if-none-match"), /^"[0-9a-f]{32}"$/);
+  assert.deepEqual([told, await statuses()], [[], 304]);
+  clock.now += 1_801;
+  assert.equal(await statuses(), 200, "tokens have lived for half their time");
+  await remote.context({ targetingKey: "bea" });
+  assert.equal(asked.at(-1).headers.get("if-none-match"), null);
+}));
+
 test("no token without consent", () => pair(async ({ fetch }) => {
   const body = { context: { targetingKey: "ana", consent: ["trial"] }, exposureToken: true };
   const { metadata } = await (await post(fetch, "/ofrep/v1/evaluate/flags/greeting", body)).json();
