@@ -5,6 +5,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
+use crate::pass;
 use crate::places::Places;
 use crate::run::{say, succeed, which};
 
@@ -40,6 +41,7 @@ pub(crate) fn check(places: &Places, fixtures: &Path) -> Result<()> {
         .env("FIXTURES", fixtures)
         .env("FLAGSTONE_WHEEL", &wheel)
         .env("FLAGSTONE_DOCS", places.below("docs"));
+    tests.env("FLAGSTONE", pass::binary_of(places, "flagstone-cli", "flagstone")?);
     tests.env("COMPONENT", &component).env("CORE", places.core());
     tests.env("FLAGSTONE_CACHE", places.below("target/python-cache")).env_remove("FLAGSTONE_COMPONENT");
     let shared =
