@@ -155,6 +155,17 @@ class NeverWorse(Case):
         self.assertTrue(flags.look())
         self.assertEqual(self.greeting(flags), "Good morning")
 
+    def test_a_source_that_breaks_is_a_failed_look(self):
+        class Breaks:
+            def has_pulse(self):
+                raise KeyError("mine")
+
+            fetch = None
+
+        flags = self.client(Breaks())
+        self.assertFalse(flags.look())
+        self.assertIn("KeyError", flags.status().last_error)
+
     def test_a_pulse_of_nobody_brings_nothing(self):
         good, other = Sealed(TINY, 1), Sealed(OTHER, 2)
         publish(self.folder, None, other.pulse(2, key=world.RELEASE), good, other)

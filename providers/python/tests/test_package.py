@@ -174,7 +174,19 @@ class Contexts(unittest.TestCase):
             self.assertEqual(flags.decide(key, odd), decision)
         self.assertEqual(flags.explain("answers", odd)["decision"]["flag"], "answers")
         self.assertEqual(flags.decide("answers", {"email": object()}).error_code, "INVALID_CONTEXT")
+        self.assertEqual(flags.decide("answers", ["email"]).error_code, "INVALID_CONTEXT")
         self.assertEqual(flags.decide("no-such-flag").error_code, "FLAG_NOT_FOUND")
+
+    def test_what_rules_do_not_read_is_never_looked_at(self):
+        layout = Layout(["targetingKey", "company.name", "groups.1", "groups", "list.0.deep"])
+        circle = {"name": "acme", "other": object()}
+        circle["self"] = circle
+        context = {"targetingKey": "ana", "company": circle, "groups": ["a", "b"], "list": [{"deep": 1, "other": object()}]}
+        layout.pack(context)
+        self.assertEqual(
+            layout.plain(context),
+            {"targetingKey": "ana", "company": {"name": "acme"}, "groups": ["a", "b"], "list": {"0": {"deep": 1}}},
+        )
 
     def test_threads_of_a_started_client_stop(self):
         with Flagstone(

@@ -34,11 +34,9 @@ class Layout:
         self.paths = tuple(paths)
         split = [None if path == "" else path.split(".") for path in paths]
         self._plan = [(_POSITION(position), path) for position, path in enumerate(split)]
-        whole = any(path is None for path in split)
-        #: The members at the top that are read; None: all of them.
-        self.heads: Optional[frozenset[str]] = (
-            None if whole else frozenset(path[0] for path in split if path is not None)
-        )
+        self._whole = any(path is None for path in split)
+        # Shorter ones first: what they name holds what the longer ones name.
+        self._parts = sorted((path for path in split if path is not None), key=len)
 
     def pack(self, context: Mapping[str, Any]) -> bytes:
         """The attributes that the context has, in the engine's form. Raises ContextError for what it would not take."""
@@ -61,9 +59,22 @@ class Layout:
         return packed
 
     def plain(self, context: Mapping[str, Any]) -> dict[str, Any]:
-        """The members of the context that are read, as `json.dumps` takes them."""
-        heads = self.heads
-        return {key: _plain(value) for key, value in context.items() if heads is None or key in heads}
+        """What is read of a context that `pack` takes, as `json.dumps` takes it; read by the same paths it is the same."""
+        if self._whole:
+            return {key: _plain(value) for key, value in context.items()}
+        found: dict[str, Any] = {}
+        taken: set[tuple[str, ...]] = set()
+        for path in self._parts:
+            if any(tuple(path[:length]) in taken for length in range(1, len(path))):
+                continue
+            value = _at(context, path)
+            if value is not _ABSENT:
+                taken.add(tuple(path))
+                here = found
+                for part in path[:-1]:  # an element of a list is found by its number in an object too
+                    here = here.setdefault(part, {})
+                here[path[-1]] = _plain(value)
+        return found
 
 
 def unit_at(context: Mapping[str, Any], path: str) -> Optional[str]:

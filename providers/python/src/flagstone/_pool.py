@@ -13,6 +13,7 @@ from dataclasses import replace
 from typing import Optional, TypeVar
 
 from ._context import Layout
+from ._decision import Decision
 from ._errors import EngineTrap, FlagstoneError
 from ._instance import Instance, Opening, PulseInfo, SnapshotInfo
 
@@ -44,6 +45,8 @@ class Generation:
         self.flags = tuple(first.flags())
         self.index = {flag.key: index for index, flag in enumerate(self.flags)}
         self.layout = Layout(first.attributes())
+        #: Readable decisions by flag and packed number; whoever decides fills it.
+        self.known: dict[tuple[int, int], Decision] = {}
         self._idle: deque[_Pooled] = deque([_Pooled(first)])
         self._room = threading.Condition()
         self._waiting = 0

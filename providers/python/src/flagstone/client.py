@@ -9,6 +9,7 @@ import random
 import threading
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Optional, Union
 
@@ -73,7 +74,6 @@ class Flagstone:
         self._ready, self._stopping = threading.Event(), False
         self._thread: Optional[threading.Thread] = None
         self._has_pulse = True
-        self._known: dict[tuple[Generation, int, int], Decision] = {}
 
     # Life
 
@@ -145,6 +145,8 @@ class Flagstone:
         if index is None:
             return failed(flag, "FLAG_NOT_FOUND", f"there is no flag `{flag}`", generation.info.mark)
         given = _NOBODY if context is None else context
+        if not isinstance(given, Mapping):
+            return failed(flag, "INVALID_CONTEXT", "a context is a mapping of attributes", generation.info.mark)
         at = self._seconds() if now is None else now
         exposing = expose and self._reporter is not None
         try:
@@ -155,7 +157,7 @@ class Flagstone:
                     packed, place = engine.decide_assign(attributes, index, at)
                 else:
                     packed, place = engine.decide(attributes, index, at), None
-                known = self._known.get((generation, index, packed))
+                known = generation.known.get((index, packed))
                 return known or self._read(generation, engine, index, packed, given, at), place
 
             decision, place = generation.run(one)
@@ -180,7 +182,7 @@ class Flagstone:
         def every(engine: Instance) -> dict[str, Decision]:
             decisions = {}
             for index, packed in enumerate(engine.decide_all(attributes, at)):
-                known = self._known.get((generation, index, packed))
+                known = generation.known.get((index, packed))
                 key = generation.flags[index].key
                 decisions[key] = known or self._read(generation, engine, index, packed, given, at)
             return decisions
@@ -188,12 +190,14 @@ class Flagstone:
         return generation.run(every)
 
     def explain(self, flag: str, context: Optional[Mapping[str, Any]] = None, *, now: Optional[int] = None) -> dict[str, Any]:
-        """A decision with a trace of why (docs/engine.md). Empty while no snapshot is in force."""
+        """A decision with a trace of why (docs/engine.md). Empty while no snapshot is in force. Raises ContextError."""
         generation = self._keeper.generation
         if generation is None:
             return {}
         at = self._seconds() if now is None else now
-        text = json.dumps(generation.layout.plain(context or _NOBODY))
+        given = _NOBODY if context is None else context
+        generation.layout.pack(given)  # raises for what the engine would not take
+        text = json.dumps(generation.layout.plain(given))
         answer: dict[str, Any] = json.loads(generation.run(lambda engine: engine.explain(text, flag, at)))
         return answer
 
@@ -218,16 +222,17 @@ class Flagstone:
     # Sync
 
     def on(self, listener: Listener) -> None:
-        """Tells a listener of every change of state from now on, on the thread that syncs."""
+        """Tells a listener of every change of state from now on, on the thread that syncs. It must return soon, and not call
+        `look` itself."""
         self._listeners.append(listener)
 
     def status(self) -> Status:
         """How it stands."""
-        status, generation = self._status, self._keeper.generation
-        status.state = status.at(self._seconds(), self._has_pulse)
-        status.quarantined = dict(self._keeper.quarantined)
-        status.traps = 0 if generation is None else generation.traps
-        return status
+        generation = self._keeper.generation
+        return replace(
+            self._status, state=self._status.at(self._seconds(), self._has_pulse),
+            quarantined=dict(self._keeper.quarantined), traps=0 if generation is None else generation.traps,
+        )
 
     def restore(self) -> None:
         """Puts in force the newer of what the state folder keeps and what came with the program; `start` does it."""
@@ -264,6 +269,10 @@ class Flagstone:
             except FlagstoneError as one:
                 problem = one
                 self._status.went_wrong(str(one))
+            except Exception as one:  # a source of somebody's own, say: sync goes on
+                _log.exception("a look at the source failed")
+                problem = FlagstoneError("unexpected", f"{type(one).__name__}: {one}")
+                self._status.went_wrong(str(problem))
             if self._state is not None:
                 try:
                     _state.save(self._state, self._keeper.kept)
@@ -324,9 +333,9 @@ class Flagstone:
         decision = _decision.read(text, generation.info.mark)
         if not _decision.agrees(packed, decision):
             return failed(key, "GENERAL", "the context is not one that the engine takes", generation.info.mark)
-        if len(self._known) >= _KNOWN:
-            self._known = {}
-        self._known[generation, index, packed] = decision
+        if len(generation.known) >= _KNOWN:
+            generation.known = {}
+        generation.known[index, packed] = decision
         return decision
 
     def _expose(
@@ -350,7 +359,6 @@ class Flagstone:
         )
 
     def _changed(self, flags: frozenset[str]) -> None:
-        self._known = {known: one for known, one in self._known.items() if known[0] is self._keeper.generation}
         if self._state_told != _status.EMPTY:
             self._announce("changed", flags, "flags may be decided differently now")
 
