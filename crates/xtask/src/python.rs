@@ -54,11 +54,13 @@ pub(crate) fn check(places: &Places, fixtures: &Path) -> Result<()> {
     succeed(embed.arg(fixtures))
 }
 
-/// A Python with the wheel installed, made when there is none for the component as it is.
+/// A Python with the wheel installed, made when there is none of the component and the package as they are.
 pub(crate) fn installed(places: &Places) -> Result<PathBuf> {
     let modified = |path: PathBuf| path.metadata().and_then(|about| about.modified()).ok();
-    let made = modified(places.below(MARKER));
-    if made.is_none() || made < modified(places.component()) {
+    let sources = std::fs::read_dir(places.below("providers/python/src/flagstone"))?;
+    let sources = sources.filter_map(|entry| Some(entry.ok()?.path())).filter(|path| path.is_file());
+    let newest = sources.chain([places.component()]).filter_map(modified).max();
+    if modified(places.below(MARKER)) < newest {
         install(places)?;
     }
     Ok(places.below(ENVIRONMENT).join("bin/python"))

@@ -103,6 +103,21 @@ class Sources(Case):
             self.assertIn("longer than", flags.status().last_error)
             self.assertEqual(self.greeting(flags), "Hi")
 
+    def test_https_believes_known_authorities_only(self):
+        one = Sealed(TINY, 1)
+        publish(self.folder, None, one.pulse(1), one)
+        authority = self.folder / "authority.pem"
+        with Server(self.folder, tls=world.certificate(authority)) as server:
+            flags = self.client(server.address, ca=str(authority))
+            self.assertTrue(flags.look(), flags.status().last_error)
+            self.assertEqual(self.greeting(flags), "Hi")
+            stranger = self.client(server.address)
+            self.assertFalse(stranger.look())
+            self.assertIn("certificate verify failed", stranger.status().last_error)
+        for address in ("http://host/#part", "https://", "http://host?query"):
+            with self.assertRaises(FlagstoneError):
+                self.client(address)
+
     def test_the_loop_goes_on_while_it_syncs(self):
         one = Sealed(TINY, 1)
         publish(self.folder, None, one.pulse(1), one)
@@ -276,7 +291,7 @@ def changed(content, at):
 class Server:
     """A folder over HTTP, with entity tags."""
 
-    def __init__(self, folder, below="/v1/environments/test/"):
+    def __init__(self, folder, below="/v1/environments/test/", tls=None):
         self.seen, self.status, self.large = [], None, False
         outer = self
 
@@ -301,7 +316,10 @@ class Server:
                 pass
 
         self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.address = f"http://127.0.0.1:{self._server.server_address[1]}"
+        if tls is not None:
+            self._server.socket = tls.wrap_socket(self._server.socket, server_side=True)
+        scheme = "http" if tls is None else "https"
+        self.address = f"{scheme}://127.0.0.1:{self._server.server_address[1]}"
 
     def __enter__(self):
         threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()

@@ -188,6 +188,19 @@ class Contexts(unittest.TestCase):
             {"targetingKey": "ana", "company": {"name": "acme"}, "groups": ["a", "b"], "list": {"0": {"deep": 1}}},
         )
 
+    def test_the_component_is_a_door_too(self):
+        told = []
+        for door in ("core", "component"):
+            flags = Flagstone(
+                world.fixture("core/flags.sealed"), trust=world.fixture("core/trust.txt"), audience=world.AUDIENCE,
+                environment=world.ENVIRONMENT, clock=Clock(), door=door,
+            )
+            self.assertTrue(flags.look(), flags.status().last_error)
+            told.append((flags.decide_all({"targetingKey": "unit-1", "country": "de"}), flags.flags, flags.status().snapshot))
+        self.assertEqual(told[0], told[1])
+        with self.assertRaises(FlagstoneError):
+            Flagstone(b"", trust="", audience="", environment="", door="window")
+
     def test_threads_of_a_started_client_stop(self):
         with Flagstone(
             world.fixture("live/1.sealed"), trust=world.fixture("live/trust.txt"), audience=world.AUDIENCE,
