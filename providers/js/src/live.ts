@@ -69,6 +69,8 @@ export class Live implements Flags {
   #lookedAt = -Infinity;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #closed = false;
+  /** A pulse whose file could not be had: the source will not give it again. */
+  #wanted: Uint8Array | undefined;
   /** Looks that failed in a row. */
   #failures = 0;
   /** When the newest statement that was accepted was issued: time never runs behind it. */
@@ -204,7 +206,8 @@ export class Live implements Flags {
     this.#lookedAt = this.#now();
     try {
       const { source } = this.#options;
-      const pulse = await source.pulse?.();
+      const pulse = (await source.pulse?.()) ?? this.#wanted;
+      this.#wanted = undefined;
       if (!source.pulse) await this.#take(await source.snapshot());
       else if (pulse) await this.#follow(pulse);
       this.#failures = 0;
@@ -221,12 +224,15 @@ export class Live implements Flags {
     const inForce = this.#inForce;
     if (inForce && (digest === inForce.flags.info.mark.digest || digest === undefined)) return this.#pulse(inForce, pulse);
     try {
-      if (digest && this.#refused.has(digest)) throw new Error(`the snapshot ${digest.slice(0, 12)}… was refused before`);
+      if (digest && this.#refused.has(digest)) {
+        throw Object.assign(new Error(`the snapshot ${digest.slice(0, 12)}… was refused before`), { code: "refused" });
+      }
       await this.#take(await this.#options.source.snapshot(digest), pulse);
     } catch (error) {
       const { code } = failure(error);
       // What was refused for its bytes stays refused; what the network or an old pulse did may pass.
       if (digest && code && !["http", "too-large", "rollback"].includes(code)) this.#refused.add(digest);
+      else if (code !== "rollback") this.#wanted = pulse;
       if (inForce && code !== "rollback") this.#pulse(inForce, pulse);
       throw error;
     }

@@ -1,8 +1,11 @@
 // `Live`: what is put in force, what is refused, what is kept, and what is told.
 import assert from "node:assert/strict";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { test } from "node:test";
-import { Live, cacheStore, controlPlane, file } from "../dist/live.js";
-import { always, bytes, settings, text, until } from "./help.mjs";
+import { Live, cacheStore, controlPlane, file, folder } from "../dist/live.js";
+import { always, bytes, json, settings, text, until } from "./help.mjs";
 import { plane } from "./plane.mjs";
 import { pause } from "../dist/pace.js";
 
@@ -34,6 +37,22 @@ test("a pulse says what is current, and the swap is whole", () => follow(async (
   await live.refresh();
   assert.deepEqual(names(), ["ready", "changed"], "nothing new, nothing told");
   assert.equal(control.state.asked.filter((line) => line.includes("snapshots")).length, 2, "what is known is not fetched again");
+}));
+
+test("a pulse whose file is not there yet is followed when it is", () => follow(async ({ live, control, value, names }) => {
+  control.state.empty = true;
+  await live.start();
+  await live.refresh();
+  assert.deepEqual([live.state, names()], ["empty", ["error", "error"]]);
+  control.state.empty = false;
+  await live.refresh();
+  assert.equal(value(), GREETING[1]);
+  Object.assign(control.state, { pulse: 2, empty: true });
+  await live.refresh();
+  assert.equal(value(), GREETING[1]);
+  control.state.empty = false;
+  await live.refresh();
+  assert.deepEqual([value(), names()], [GREETING[2], ["error", "error", "ready", "error", "changed"]]);
 }));
 
 test("a damaged snapshot is refused once and for all, and the last good one stays", () => follow(async ({ live, control, value, told }) => {
@@ -121,6 +140,30 @@ test("a refused trust statement is fatal, a silent source is waited for in time"
   const silent = new Live({ ...options, source: { snapshot: () => new Promise(() => {}) }, startTimeout: 20 });
   await silent.start();
   assert.equal(silent.state, "empty");
+});
+
+test("a folder with the native host's names", async () => {
+  const place = mkdtempSync(join(tmpdir(), "flagstone-folder-"));
+  mkdirSync(join(place, "snapshots"));
+  const { digests } = json("live/index.json");
+  const put = (number) => {
+    writeFileSync(join(place, "snapshots", digests[number - 1]), bytes(`live/${number}.sealed`));
+    writeFileSync(join(place, "pulse"), bytes(`live/pulse-${number}.txt`));
+  };
+  put(1);
+  const live = new Live(settings("live", folder(place)).options);
+  const told = [];
+  for (const name of ["changed", "error"]) live.on(name, () => told.push(name));
+  await live.start();
+  assert.deepEqual([live.state, live.current.info.mark.sequence], ["fresh", 1]);
+  put(2);
+  await live.refresh();
+  await live.refresh();
+  assert.deepEqual([live.current.info.mark.sequence, told], [2, ["changed"]]);
+  rmSync(place, { recursive: true });
+  await live.refresh();
+  assert.deepEqual([live.state, told], ["fresh", ["changed", "error"]]);
+  await live.close();
 });
 
 test("one file at an address is asked for by its tag, and answers are capped", async () => {

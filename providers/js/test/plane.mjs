@@ -9,7 +9,7 @@ const TYPES = { ".js": "text/javascript", ".wasm": "application/wasm" };
 /** `door`: answers what it knows as a host would; pages find the package below /package/. */
 export async function plane({ door } = {}) {
   const { digests } = json("live/index.json");
-  const state = { pulse: 1, down: false, batches: [], answer: undefined, asked: [], tokens: [] };
+  const state = { pulse: 1, down: false, empty: false, batches: [], answer: undefined, asked: [], tokens: [] };
   const server = createServer(async (request, response) => {
     let body = "";
     for await (const part of request) body += part;
@@ -43,7 +43,7 @@ export async function plane({ door } = {}) {
       return send(200, bytes(`live/pulse-${state.pulse}.txt`), { etag: tag });
     }
     const place = digests.indexOf(path.replace("snapshots/", ""));
-    return place < 0 ? send(404) : send(200, bytes(`live/${place + 1}.sealed`));
+    return place < 0 || state.empty ? send(404) : send(200, bytes(`live/${place + 1}.sealed`));
   });
   await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
   const address = `http://127.0.0.1:${server.address().port}`;
