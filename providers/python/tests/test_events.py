@@ -54,7 +54,7 @@ class Bytes(unittest.TestCase):
 class Delivery(unittest.TestCase):
     def test_exposures_reach_the_control_plane(self):
         with Receiver() as receiver:
-            reporter = EventsReporter(receiver.address, environment="test", pepper="07" * 32, token="t" * 16, linger=0.01)
+            reporter = EventsReporter(receiver.address, environment="test", pepper="07" * 32, token="t" * 16, linger=60.0)
             one = Sealed(world.payload("core/flags.sealed"), 1)
             flags = Flagstone(
                 one.file, trust=world.trust(), audience=world.AUDIENCE, environment=world.ENVIRONMENT, clock=Clock(),
@@ -95,7 +95,7 @@ class Delivery(unittest.TestCase):
     def test_what_cannot_be_delivered_is_counted(self):
         with Receiver() as receiver:
             receiver.refuse = 400
-            reporter = EventsReporter(receiver.address, environment="test", pepper="07" * 32, linger=0.01, queue=2)
+            reporter = EventsReporter(receiver.address, environment="test", pepper="07" * 32, linger=60.0, queue=2)
             reporter.outcome(Outcome("answer", "r", 1, "ana"))
             self.assertTrue(reporter.flush(30.0))
             receiver.refuse = 503
