@@ -104,7 +104,7 @@ class Pool(unittest.TestCase):
                 inside[0] += 1
                 most[0] = max(most[0], inside[0])
             try:
-                hold.wait(5.0)  # nobody goes on before both instances are in use
+                hold.wait(60.0)  # nobody goes on before both instances are in use
             finally:
                 with lock:
                     inside[0] -= 1
@@ -113,7 +113,7 @@ class Pool(unittest.TestCase):
         for thread in threads:
             thread.start()
         for thread in threads:
-            thread.join(20.0)
+            thread.join(120.0)
         self.assertEqual((most[0], generation.instances, hold.broken), (2, 2, False))
 
 
