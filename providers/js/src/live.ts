@@ -77,7 +77,7 @@ export class Live implements Flags {
   #newest = 0;
   /** Ends the wait of `start`. */
   #giveUp: (() => void) | undefined;
-  /** Digests of files that could not be used. */
+  /** Digests of files that verify and could not be used. */
   #refused = new Set<string>();
 
   constructor(options: LiveOptions) {
@@ -230,9 +230,9 @@ export class Live implements Flags {
       await this.#take(await this.#options.source.snapshot(digest), pulse);
     } catch (error) {
       const { code } = failure(error);
-      // What was refused for its bytes stays refused; what the network or an old pulse did may pass.
-      if (digest && code && !["http", "too-large", "rollback"].includes(code)) this.#refused.add(digest);
-      else if (code !== "rollback") this.#wanted = pulse;
+      // A file that verifies and is no good stays refused. Anything else may be the network's doing, or that of somebody in it, and may pass.
+      if (digest && code?.startsWith("snapshot-")) this.#refused.add(digest);
+      else if (code !== "rollback" && code !== "refused") this.#wanted = pulse;
       if (inForce && code !== "rollback") this.#pulse(inForce, pulse);
       throw error;
     }
@@ -267,7 +267,11 @@ export class Live implements Flags {
     const next: InForce = { flags, file, metadata: new Map(), names: new Map() };
     try {
       if (pulse) {
-        next.lease = this.#newer(flags.pulse(pulse, now)).expires;
+        const told = flags.pulse(pulse, now);
+        if (told.snapshot.digest !== flags.info.mark.digest) {
+          throw Object.assign(new Error("the source gave another snapshot than the pulse names"), { code: "other-snapshot" });
+        }
+        next.lease = this.#newer(told).expires;
         next.pulse = pulse;
       }
     } catch (error) {

@@ -17,9 +17,10 @@ async function follow(run, more = {}) {
   const live = new Live({ ...options, ...more });
   const told = [];
   for (const name of ["ready", "changed", "stale", "fresh", "error"]) live.on(name, (about) => told.push([name, about]));
+  const fetched = () => control.state.asked.filter((line) => line.includes("snapshots")).length;
   const value = () => live.evaluate({ targetingKey: "ana" }, "greeting").value;
   try {
-    await run({ live, control, clock, told, value, names: () => told.map(([name]) => name) });
+    await run({ live, control, clock, told, value, fetched, names: () => told.map(([name]) => name) });
   } finally {
     await live.close();
     await control.stop();
@@ -55,20 +56,33 @@ test("a pulse whose file is not there yet is followed when it is", () => follow(
   assert.deepEqual([value(), names()], [GREETING[2], ["error", "error", "ready", "error", "changed"]]);
 }));
 
-test("a damaged snapshot is refused once and for all, and the last good one stays", () => follow(async ({ live, control, value, told }) => {
+test("what was damaged on the way is asked for again, and the last good one stays", () => follow(async ({ live, control, value, told, fetched }) => {
   await live.start();
   control.state.pulse = 3;
   await live.refresh();
-  assert.deepEqual([value(), told.at(-1)[0], told.at(-1)[1].code], [GREETING[1], "error", "payload-digest"]);
-  const fetched = () => control.state.asked.filter((line) => line.includes("snapshots")).length;
-  const before = fetched();
+  await live.refresh();
+  assert.deepEqual(told.slice(1).map(([name, { code }]) => [name, code]), [["error", "payload-digest"], ["error", "payload-digest"]]);
+  assert.deepEqual([value(), fetched()], [GREETING[1], 3]);
   control.state.pulse = 2;
   await live.refresh();
   assert.deepEqual([told.at(-1)[1].code, live.current.info.mark.sequence], ["rollback", 1], "pulse 3 was taken for its halts");
-  control.state.pulse = 3;
+}));
+
+test("another snapshot than the pulse names is not taken for it", () => follow(async ({ live, control, value, told }) => {
+  control.state.instead = 2; // signed, newer, and not what was asked for
+  await live.start();
+  assert.deepEqual([live.state, told.map(([, { code }]) => code)], ["empty", ["other-snapshot"]]);
+  delete control.state.instead;
   await live.refresh();
-  assert.match(told.at(-1)[1].message, /refused before/);
-  assert.equal(fetched(), before + 1, "pulse 2's file only");
+  assert.deepEqual([live.state, value()], ["fresh", GREETING[1]]);
+}));
+
+test("a file that verifies and is no snapshot is refused once and for all", () => follow(async ({ live, control, value, told, fetched }) => {
+  await live.start();
+  control.state.pulse = 4;
+  await live.refresh();
+  await live.refresh();
+  assert.deepEqual([value(), told.at(-1)[1].code, told.length, fetched()], [GREETING[1], "snapshot-magic", 2, 2]);
 }));
 
 test("without news it goes stale with the lease and comes back with it", () => follow(async ({ live, control, clock, names, value }) => {

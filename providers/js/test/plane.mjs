@@ -43,7 +43,7 @@ export async function plane({ door } = {}) {
       return send(200, bytes(`live/pulse-${state.pulse}.txt`), { etag: tag });
     }
     const place = digests.indexOf(path.replace("snapshots/", ""));
-    return place < 0 || state.empty ? send(404) : send(200, bytes(`live/${place + 1}.sealed`));
+    return place < 0 || state.empty ? send(404) : send(200, bytes(`live/${state.instead ?? place + 1}.sealed`));
   });
   await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
   const address = `http://127.0.0.1:${server.address().port}`;
