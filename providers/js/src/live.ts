@@ -263,14 +263,16 @@ export class Live implements Flags {
     const now = this.#now();
     const flags = new Flagstone(trust, file, { audience, environment, now, mark: this.#mark, maxPayload });
     const before = this.#inForce;
-    if (before?.flags.info.mark.digest === flags.info.mark.digest) return flags.free();
+    if (before?.flags.info.mark.digest === flags.info.mark.digest) {
+      flags.free();
+      if (pulse) throw otherSnapshot();
+      return;
+    }
     const next: InForce = { flags, file, metadata: new Map(), names: new Map() };
     try {
       if (pulse) {
         const told = flags.pulse(pulse, now);
-        if (told.snapshot.digest !== flags.info.mark.digest) {
-          throw Object.assign(new Error("the source gave another snapshot than the pulse names"), { code: "other-snapshot" });
-        }
+        if (told.snapshot.digest !== flags.info.mark.digest) throw otherSnapshot();
         next.lease = this.#newer(told).expires;
         next.pulse = pulse;
       }
@@ -340,6 +342,10 @@ export class Live implements Flags {
     }
     return names;
   }
+}
+
+function otherSnapshot(): Error {
+  return Object.assign(new Error("the source gave another snapshot than the pulse names"), { code: "other-snapshot" });
 }
 
 /** The lines of a pulse that decisions depend on. */

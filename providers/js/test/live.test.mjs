@@ -75,6 +75,12 @@ test("another snapshot than the pulse names is not taken for it", () => follow(a
   delete control.state.instead;
   await live.refresh();
   assert.deepEqual([live.state, value()], ["fresh", GREETING[1]]);
+  Object.assign(control.state, { pulse: 2, instead: 1 }); // the one in force, again
+  await live.refresh();
+  assert.deepEqual([value(), told.at(-1)[1].code], [GREETING[1], "other-snapshot"]);
+  delete control.state.instead;
+  await live.refresh();
+  assert.equal(value(), GREETING[2]);
 }));
 
 test("a file that verifies and is no snapshot is refused once and for all", () => follow(async ({ live, control, value, told, fetched }) => {
