@@ -8,6 +8,7 @@ import { Live, cacheStore, controlPlane, file, folder } from "../dist/live.js";
 import { always, bytes, json, settings, text, until } from "./help.mjs";
 import { plane } from "./plane.mjs";
 import { pause } from "../dist/pace.js";
+import { Parser } from "../dist/push.js";
 
 const GREETING = { 1: "Hi", 2: "Good morning" };
 
@@ -228,3 +229,34 @@ test("looking between requests waits only for the first snapshot", () => follow(
   assert.equal(value(), GREETING[2]);
   await until(() => live.state === "fresh", "fresh");
 }));
+
+test("a pushed pulse is in force at once, and a stream that ends is opened again", () => follow(async ({ live, control, value }) => {
+  control.state.streams = new Set();
+  await live.start();
+  await until(() => control.state.streams.size === 1, "a stream");
+  control.state.pulse = 2;
+  control.state.push();
+  await until(() => value() === GREETING[2], "the second snapshot");
+  assert.ok(!control.state.asked.slice(-2).some((line) => line.endsWith("/pulse")), "nobody asked");
+  for (const stream of control.state.streams) stream.destroy();
+  await until(() => control.state.asked.filter((line) => line.endsWith("/live")).length === 2, "another stream");
+  await live.close();
+  await until(() => control.state.streams.size === 0, "the stream's end");
+}, { push: true }));
+
+test("a stream is read as it comes, in pieces, and not without end", () => {
+  const text = ": hello\r\nevent: pulse\r\nid:7\ndata: a\ndata:  b\ndata\nretry: 5\n\nevent: none\n\ndata:c\n\ndata: unfinished\n";
+  const expected = [{ name: "pulse", data: "a\n b\n" }, { name: "message", data: "c" }];
+  const whole = new TextEncoder().encode(text);
+  for (const size of [1, 2, 7, whole.length]) {
+    const parser = new Parser();
+    const read = [];
+    for (let at = 0; at < whole.length; at += size) read.push(...parser.feed(whole.subarray(at, at + size)));
+    assert.deepEqual(read, expected, `pieces of ${size}`);
+  }
+  for (const endless of ["x", "data: x\n"]) {
+    const parser = new Parser();
+    const piece = new TextEncoder().encode(endless.repeat(20_000));
+    assert.throws(() => { for (let fed = 0; fed < 40; fed += 1) parser.feed(piece); }, { code: "too-large" });
+  }
+});

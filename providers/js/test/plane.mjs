@@ -10,6 +10,12 @@ const TYPES = { ".js": "text/javascript", ".wasm": "application/wasm" };
 export async function plane({ door } = {}) {
   const { digests } = json("live/index.json");
   const state = { pulse: 1, down: false, empty: false, batches: [], answer: undefined, asked: [], tokens: [] };
+  /** Sends the pulse in force to one stream, or to all; the note's lines are the event's. */
+  state.push = (...streams) => {
+    const note = Buffer.from(bytes(`live/pulse-${state.pulse}.txt`)).toString();
+    const event = `event: pulse\nid: "${state.pulse}"\n${note.split("\n").map((line) => `data: ${line}\n`).join("")}\n`;
+    for (const stream of streams.length > 0 ? streams : state.streams) stream.write(event);
+  };
   const server = createServer(async (request, response) => {
     let body = "";
     for await (const part of request) body += part;
@@ -36,6 +42,13 @@ export async function plane({ door } = {}) {
     if (request.method === "POST" && request.url === "/v1/exposures") {
       state.tokens.push(JSON.parse(body).token);
       return send(200, '{"recorded":"yes"}');
+    }
+    if (path === "pulse/live") {
+      if (!state.streams) return send(404);
+      response.writeHead(200, { "content-type": "text/event-stream" });
+      state.streams.add(response);
+      response.once("close", () => state.streams.delete(response));
+      return state.push(response);
     }
     if (path === "pulse") {
       const tag = `"${state.pulse}"`;
