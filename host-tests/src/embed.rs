@@ -195,13 +195,14 @@ fn pulses(folder: &Path, world: &World, mark: Mark) -> Result<Vec<Value>> {
     Ok(told)
 }
 
-/// A history: snapshots 1 and 2 with a pulse each, and pulse 3, which names a snapshot whose bytes are damaged.
-/// `index.json` has their digests.
+/// A history: snapshots 1 and 2 with a pulse each; pulse 3 names a snapshot whose bytes are damaged, pulse 4 one that verifies and is
+/// no snapshot. `index.json` has their digests.
 fn live(folder: &Path) -> Result<()> {
     let world = World::new(ISSUED)?;
+    let payloads = [tiny("short")?, tiny("formal")?, tiny("short")?, b"this is no snapshot".to_vec()];
     let mut digests = Vec::new();
-    for (number, default) in [(1, "short"), (2, "formal"), (3, "short")] {
-        let mut file = world.seal(&tiny(default)?, number)?;
+    for (number, payload) in (1..).zip(payloads) {
+        let mut file = world.seal(&payload, number)?;
         let mark = seal_mark(&world, &file)?;
         put(&folder.join(format!("pulse-{number}.txt")), &world.pulse(number, mark, &[], &[])?)?;
         digests.push(flagstone_events::to_hex(&mark.digest));

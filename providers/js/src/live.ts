@@ -26,6 +26,11 @@ export interface LiveOptions {
   source: Source;
   /** Seconds between looks; default 10. 0: only `refresh` and `look` look, for runtimes without timers between requests. */
   poll?: number;
+  /**
+   * Whether pulses are to be pushed, where the source can: a halt then arrives at once. It holds a connection open, so it is for servers, and
+   * keeps a program alive until `close`. Default false.
+   */
+  push?: boolean;
   /** Milliseconds for which `start` waits for a first snapshot; default 2 000. */
   startTimeout?: number;
   /** Largest payload in bytes; default 524288. */
@@ -38,6 +43,11 @@ export interface LiveOptions {
   /** Unix seconds; default: this machine's clock. */
   now?: () => number;
 }
+
+/** Milliseconds until a source that has no stream is asked again. */
+const NO_STREAM = 300_000;
+/** Seconds between looks while pulses are pushed. */
+const PUSHED_POLL = 60;
 
 /** Names of a plan's open stage and of a unit's cohort. */
 interface Names {
@@ -71,13 +81,16 @@ export class Live implements Flags {
   #closed = false;
   /** A pulse whose file could not be had: the source will not give it again. */
   #wanted: Uint8Array | undefined;
+  /** While pulses are pushed, looks are a floor only. */
+  #pushing = false;
+  readonly #stop = new AbortController();
   /** Looks that failed in a row. */
   #failures = 0;
   /** When the newest statement that was accepted was issued: time never runs behind it. */
   #newest = 0;
   /** Ends the wait of `start`. */
   #giveUp: (() => void) | undefined;
-  /** Digests of files that could not be used. */
+  /** Digests of files that verify and could not be used. */
   #refused = new Set<string>();
 
   constructor(options: LiveOptions) {
@@ -110,6 +123,7 @@ export class Live implements Flags {
     this.#pin();
     await this.#restore();
     const looked = this.refresh().finally(() => this.#schedule());
+    if (this.#options.push && this.#options.source.pulses) void this.#listen();
     if (this.#inForce) return;
     let timer: ReturnType<typeof setTimeout> | undefined;
     const waited = new Promise<void>((resolve) => {
@@ -183,6 +197,7 @@ export class Live implements Flags {
   async close(): Promise<void> {
     this.#closed = true;
     clearTimeout(this.#timer);
+    this.#stop.abort();
     this.#giveUp?.();
     await this.#options.reporter?.flush?.();
     this.#inForce?.flags.free();
@@ -230,9 +245,9 @@ export class Live implements Flags {
       await this.#take(await this.#options.source.snapshot(digest), pulse);
     } catch (error) {
       const { code } = failure(error);
-      // What was refused for its bytes stays refused; what the network or an old pulse did may pass.
-      if (digest && code && !["http", "too-large", "rollback"].includes(code)) this.#refused.add(digest);
-      else if (code !== "rollback") this.#wanted = pulse;
+      // A file that verifies and is no good stays refused. Anything else may be the network's doing, or that of somebody in it, and may pass.
+      if (digest && code?.startsWith("snapshot-")) this.#refused.add(digest);
+      else if (code !== "rollback" && code !== "refused") this.#wanted = pulse;
       if (inForce && code !== "rollback") this.#pulse(inForce, pulse);
       throw error;
     }
@@ -263,11 +278,17 @@ export class Live implements Flags {
     const now = this.#now();
     const flags = new Flagstone(trust, file, { audience, environment, now, mark: this.#mark, maxPayload });
     const before = this.#inForce;
-    if (before?.flags.info.mark.digest === flags.info.mark.digest) return flags.free();
+    if (before?.flags.info.mark.digest === flags.info.mark.digest) {
+      flags.free();
+      if (pulse) throw otherSnapshot();
+      return;
+    }
     const next: InForce = { flags, file, metadata: new Map(), names: new Map() };
     try {
       if (pulse) {
-        next.lease = this.#newer(flags.pulse(pulse, now)).expires;
+        const told = flags.pulse(pulse, now);
+        if (told.snapshot.digest !== flags.info.mark.digest) throw otherSnapshot();
+        next.lease = this.#newer(told).expires;
         next.pulse = pulse;
       }
     } catch (error) {
@@ -304,6 +325,53 @@ export class Live implements Flags {
     }
   }
 
+  /** Holds the stream of pulses open, one at a time. What goes wrong with it is no failed look. */
+  async #listen(): Promise<void> {
+    let failures = 0;
+    while (!this.#closed) {
+      let absent = false;
+      try {
+        for await (const pulse of this.#options.source.pulses?.(this.#stop.signal) ?? []) {
+          await this.#pushed(pulse);
+          this.#pushing = true;
+          failures = 0;
+        }
+      } catch (error) {
+        absent = failure(error).code === "no-stream";
+      }
+      if (this.#closed) return;
+      this.#pushing = false;
+      clearTimeout(this.#timer);
+      this.#schedule();
+      failures += 1;
+      await this.#sleep(absent ? NO_STREAM : pause(1, failures));
+    }
+  }
+
+  /** A pulse that was pushed: between the looks, never beside one. Throws what refuses it, so that the stream is given up. */
+  async #pushed(pulse: Uint8Array): Promise<void> {
+    await this.#looking;
+    if (this.#closed) return;
+    let failed: unknown;
+    this.#looking = this.#follow(pulse).catch((error: unknown) => {
+      failed = error;
+      this.#listeners.tell("error", failure(error));
+    }).finally(() => { this.#looking = undefined; });
+    await this.#looking;
+    this.#tellState();
+    if (failed) throw failed;
+  }
+
+  #sleep(milliseconds: number): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, milliseconds);
+      this.#stop.signal.addEventListener("abort", () => {
+        clearTimeout(timer);
+        resolve();
+      }, { once: true });
+    });
+  }
+
   #tellState(): void {
     const [before, state] = [this.#last, this.state];
     this.#last = state;
@@ -314,8 +382,10 @@ export class Live implements Flags {
   }
 
   #schedule(): void {
-    const period = this.#options.poll ?? 10;
+    let period = this.#options.poll ?? 10;
     if (this.#closed || period <= 0) return;
+    // Half of what is left of the lease, so that a stream that died unseen costs no staleness.
+    if (this.#pushing) period = Math.max(period, Math.min(PUSHED_POLL, ((this.#inForce?.lease ?? 0) - this.#now()) / 2));
     this.#timer = setTimeout(() => void this.refresh().finally(() => this.#schedule()), pause(period, this.#failures));
     // Node, Bun and Deno: looking for news keeps no program alive.
     (this.#timer as { unref?: () => void }).unref?.();
@@ -336,6 +406,10 @@ export class Live implements Flags {
     }
     return names;
   }
+}
+
+function otherSnapshot(): Error {
+  return Object.assign(new Error("the source gave another snapshot than the pulse names"), { code: "other-snapshot" });
 }
 
 /** The lines of a pulse that decisions depend on. */

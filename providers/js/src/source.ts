@@ -1,11 +1,15 @@
 // Where sealed files and pulses come from. Nothing here is believed: the engine verifies every byte.
 
+import { pushed } from "./push.js";
+
 /** Something that gives sealed files and, where rollouts move, pulses. */
 export interface Source {
   /** The pulse, undefined when it is the one given last. Without this member plans stay closed. */
   pulse?(): Promise<Uint8Array | undefined>;
   /** The sealed file with this digest of its statement (64 hexadecimal digits), or the current one; undefined as above. */
   snapshot(digest?: string): Promise<Uint8Array | undefined>;
+  /** Pulses as they are pushed, until the stream ends; an Error with the code `no-stream` where there is none. */
+  pulses?(signal: AbortSignal): AsyncIterable<Uint8Array>;
 }
 
 /** What a source may be told. */
@@ -28,6 +32,7 @@ export function controlPlane(address: string, environment: string, options: Sour
   const pulse = conditional(`${base}/pulse`, options);
   return {
     pulse,
+    pulses: (signal) => pushed(`${base}/pulse/live`, options, signal),
     snapshot(digest) {
       if (digest === undefined) throw new Error("a control plane gives sealed files by their digest");
       // What has a digest for its name never changes.

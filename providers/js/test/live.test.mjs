@@ -8,6 +8,7 @@ import { Live, cacheStore, controlPlane, file, folder } from "../dist/live.js";
 import { always, bytes, json, settings, text, until } from "./help.mjs";
 import { plane } from "./plane.mjs";
 import { pause } from "../dist/pace.js";
+import { Parser } from "../dist/push.js";
 
 const GREETING = { 1: "Hi", 2: "Good morning" };
 
@@ -17,9 +18,10 @@ async function follow(run, more = {}) {
   const live = new Live({ ...options, ...more });
   const told = [];
   for (const name of ["ready", "changed", "stale", "fresh", "error"]) live.on(name, (about) => told.push([name, about]));
+  const fetched = () => control.state.asked.filter((line) => line.includes("snapshots")).length;
   const value = () => live.evaluate({ targetingKey: "ana" }, "greeting").value;
   try {
-    await run({ live, control, clock, told, value, names: () => told.map(([name]) => name) });
+    await run({ live, control, clock, told, value, fetched, names: () => told.map(([name]) => name) });
   } finally {
     await live.close();
     await control.stop();
@@ -55,20 +57,39 @@ test("a pulse whose file is not there yet is followed when it is", () => follow(
   assert.deepEqual([value(), names()], [GREETING[2], ["error", "error", "ready", "error", "changed"]]);
 }));
 
-test("a damaged snapshot is refused once and for all, and the last good one stays", () => follow(async ({ live, control, value, told }) => {
+test("what was damaged on the way is asked for again, and the last good one stays", () => follow(async ({ live, control, value, told, fetched }) => {
   await live.start();
   control.state.pulse = 3;
   await live.refresh();
-  assert.deepEqual([value(), told.at(-1)[0], told.at(-1)[1].code], [GREETING[1], "error", "payload-digest"]);
-  const fetched = () => control.state.asked.filter((line) => line.includes("snapshots")).length;
-  const before = fetched();
+  await live.refresh();
+  assert.deepEqual(told.slice(1).map(([name, { code }]) => [name, code]), [["error", "payload-digest"], ["error", "payload-digest"]]);
+  assert.deepEqual([value(), fetched()], [GREETING[1], 3]);
   control.state.pulse = 2;
   await live.refresh();
   assert.deepEqual([told.at(-1)[1].code, live.current.info.mark.sequence], ["rollback", 1], "pulse 3 was taken for its halts");
-  control.state.pulse = 3;
+}));
+
+test("another snapshot than the pulse names is not taken for it", () => follow(async ({ live, control, value, told }) => {
+  control.state.instead = 2; // signed, newer, and not what was asked for
+  await live.start();
+  assert.deepEqual([live.state, told.map(([, { code }]) => code)], ["empty", ["other-snapshot"]]);
+  delete control.state.instead;
   await live.refresh();
-  assert.match(told.at(-1)[1].message, /refused before/);
-  assert.equal(fetched(), before + 1, "pulse 2's file only");
+  assert.deepEqual([live.state, value()], ["fresh", GREETING[1]]);
+  Object.assign(control.state, { pulse: 2, instead: 1 }); // the one in force, again
+  await live.refresh();
+  assert.deepEqual([value(), told.at(-1)[1].code], [GREETING[1], "other-snapshot"]);
+  delete control.state.instead;
+  await live.refresh();
+  assert.equal(value(), GREETING[2]);
+}));
+
+test("a file that verifies and is no snapshot is refused once and for all", () => follow(async ({ live, control, value, told, fetched }) => {
+  await live.start();
+  control.state.pulse = 4;
+  await live.refresh();
+  await live.refresh();
+  assert.deepEqual([value(), told.at(-1)[1].code, told.length, fetched()], [GREETING[1], "snapshot-magic", 2, 2]);
 }));
 
 test("without news it goes stale with the lease and comes back with it", () => follow(async ({ live, control, clock, names, value }) => {
@@ -208,3 +229,34 @@ test("looking between requests waits only for the first snapshot", () => follow(
   assert.equal(value(), GREETING[2]);
   await until(() => live.state === "fresh", "fresh");
 }));
+
+test("a pushed pulse is in force at once, and a stream that ends is opened again", () => follow(async ({ live, control, value }) => {
+  control.state.streams = new Set();
+  await live.start();
+  await until(() => control.state.streams.size === 1, "a stream");
+  control.state.pulse = 2;
+  control.state.push();
+  await until(() => value() === GREETING[2], "the second snapshot");
+  assert.ok(!control.state.asked.slice(-2).some((line) => line.endsWith("/pulse")), "nobody asked");
+  for (const stream of control.state.streams) stream.destroy();
+  await until(() => control.state.asked.filter((line) => line.endsWith("/live")).length === 2, "another stream");
+  await live.close();
+  await until(() => control.state.streams.size === 0, "the stream's end");
+}, { push: true }));
+
+test("a stream is read as it comes, in pieces, and not without end", () => {
+  const text = ": hello\r\nevent: pulse\r\nid:7\ndata: a\ndata:  b\ndata\nretry: 5\n\nevent: none\n\ndata:c\n\ndata: unfinished\n";
+  const expected = [{ name: "pulse", data: "a\n b\n" }, { name: "message", data: "c" }];
+  const whole = new TextEncoder().encode(text);
+  for (const size of [1, 2, 7, whole.length]) {
+    const parser = new Parser();
+    const read = [];
+    for (let at = 0; at < whole.length; at += size) read.push(...parser.feed(whole.subarray(at, at + size)));
+    assert.deepEqual(read, expected, `pieces of ${size}`);
+  }
+  for (const endless of ["x", "data: x\n"]) {
+    const parser = new Parser();
+    const piece = new TextEncoder().encode(endless.repeat(20_000));
+    assert.throws(() => { for (let fed = 0; fed < 40; fed += 1) parser.feed(piece); }, { code: "too-large" });
+  }
+});

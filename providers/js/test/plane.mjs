@@ -10,6 +10,12 @@ const TYPES = { ".js": "text/javascript", ".wasm": "application/wasm" };
 export async function plane({ door } = {}) {
   const { digests } = json("live/index.json");
   const state = { pulse: 1, down: false, empty: false, batches: [], answer: undefined, asked: [], tokens: [] };
+  /** Sends the pulse in force to one stream, or to all; the note's lines are the event's. */
+  state.push = (...streams) => {
+    const note = Buffer.from(bytes(`live/pulse-${state.pulse}.txt`)).toString();
+    const event = `event: pulse\nid: "${state.pulse}"\n${note.split("\n").map((line) => `data: ${line}\n`).join("")}\n`;
+    for (const stream of streams.length > 0 ? streams : state.streams) stream.write(event);
+  };
   const server = createServer(async (request, response) => {
     let body = "";
     for await (const part of request) body += part;
@@ -37,13 +43,20 @@ export async function plane({ door } = {}) {
       state.tokens.push(JSON.parse(body).token);
       return send(200, '{"recorded":"yes"}');
     }
+    if (path === "pulse/live") {
+      if (!state.streams) return send(404);
+      response.writeHead(200, { "content-type": "text/event-stream" });
+      state.streams.add(response);
+      response.once("close", () => state.streams.delete(response));
+      return state.push(response);
+    }
     if (path === "pulse") {
       const tag = `"${state.pulse}"`;
       if (request.headers["if-none-match"] === tag) return send(304);
       return send(200, bytes(`live/pulse-${state.pulse}.txt`), { etag: tag });
     }
     const place = digests.indexOf(path.replace("snapshots/", ""));
-    return place < 0 || state.empty ? send(404) : send(200, bytes(`live/${place + 1}.sealed`));
+    return place < 0 || state.empty ? send(404) : send(200, bytes(`live/${state.instead ?? place + 1}.sealed`));
   });
   await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
   const address = `http://127.0.0.1:${server.address().port}`;
