@@ -1,8 +1,11 @@
 //! What has been counted. Counts only: mergeable, order-free, no clock, no floats.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 use crate::limits::SHARE_TOTAL;
+use crate::{ExposedSlice, OtherStream, SliceEvidence};
 
 /// What one metric counted in one enrolment cohort.
 ///
@@ -87,4 +90,14 @@ pub struct Evidence {
     pub multi_exposure: u64,
     /// When the last exposure came in, unix seconds.
     pub last_exposure: Option<u64>,
+    /// The same by parts of the population, any order; several entries for one metric and slice add up. Cells of two
+    /// dimensions are read by [`crate::interaction`] alone.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub slices: Vec<SliceEvidence>,
+    /// First exposures by parts of the population, any order: where a sample-ratio mismatch comes from.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub exposed_slices: Vec<ExposedSlice>,
+    /// Streams other than production that any of these counts were taken from. Not empty: refused.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub other_streams: BTreeSet<OtherStream>,
 }

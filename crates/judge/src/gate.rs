@@ -16,7 +16,7 @@ pub(crate) struct Line {
 }
 
 impl Line {
-    fn new(
+    pub(crate) fn new(
         rule: &'static str,
         otherwise: Action,
         text: String,
@@ -25,6 +25,12 @@ impl Line {
         need: String,
     ) -> Self {
         Self { rule, otherwise, requirement: Requirement { text, met, have, need } }
+    }
+
+    /// The number of its rule.
+    pub(crate) fn order(&self) -> u8 {
+        let number: String = self.rule.chars().take_while(char::is_ascii_digit).collect();
+        number.parse().unwrap_or(u8::MAX)
     }
 }
 

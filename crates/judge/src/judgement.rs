@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Latched, Role};
+use crate::fairness::Fairness;
+use crate::{Latched, Role, SliceJudgement, SliceRatio};
 
 /// Where the rollout stands.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -134,4 +135,13 @@ pub struct Judgement {
     pub sample_ratio_log_threshold: f64,
     /// This attempt's error budget for rollback.
     pub attempt_alpha: f64,
+    /// One entry for each slice of each slice rule, in the plan's order and then by name.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub slices: Vec<SliceJudgement>,
+    /// One entry for each slice rule with the role `fairness`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub fairness: Vec<Fairness>,
+    /// The sample ratio of every slice whose exposures were counted, most evidence first.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub sample_ratio_slices: Vec<SliceRatio>,
 }

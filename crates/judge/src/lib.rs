@@ -76,26 +76,47 @@
 //! - Assignment probabilities are taken as told; the sample-ratio check is what notices when they are not true.
 //! - At most 256 stages; constants and their reasons are in [`limits`].
 
+pub mod adaptive_window;
 pub mod alpha;
+pub mod attribution;
 pub mod beta_binomial;
+pub mod charts;
 mod dirichlet;
+pub mod e_detector;
 mod evidence;
+pub mod fairness;
 mod gate;
 mod in_force;
+pub mod interaction;
+pub mod intervals;
 mod judge;
 mod judgement;
+pub mod kolmogorov_smirnov;
 pub mod limits;
 mod merge;
+pub mod multiplicity;
 pub mod planning;
+pub mod prediction_powered;
 pub mod rate_ratio;
 pub mod rule;
 mod rules;
 pub mod sample_ratio;
+mod slice;
+mod slice_gate;
+mod slice_rule;
+mod slice_verdict;
 pub mod special;
+pub mod stability;
+mod stream;
 mod verdict;
 mod words;
 
+pub use attribution::SliceRatio;
 pub use evidence::{CohortCounts, Evidence, ExposedUnits, Latched, MetricEvidence};
 pub use judge::judge;
 pub use judgement::{Action, Judgement, MetricJudgement, MetricVerdict, Requirement, RolloutState};
 pub use rules::{GuardrailRule, PlanRules, Role, StageRule};
+pub use slice::{ExposedSlice, Slice, SliceEvidence};
+pub use slice_rule::{OTHER_VALUES, SliceRole, SliceRule};
+pub use slice_verdict::{SliceCounts, SliceJudgement, SliceVerdict};
+pub use stream::OtherStream;

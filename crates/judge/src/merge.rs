@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use crate::{CohortCounts, Evidence, ExposedUnits, Latched, MetricEvidence};
+use crate::{
+    CohortCounts, Evidence, ExposedSlice, ExposedUnits, Latched, MetricEvidence, Slice, SliceEvidence,
+};
 
 /// Entries of the same cohort and probability added up, sorted by both.
 pub(crate) fn collect_counts(entries: impl IntoIterator<Item = CohortCounts>) -> Vec<CohortCounts> {
@@ -31,8 +33,32 @@ fn collect_exposed(entries: impl IntoIterator<Item = ExposedUnits>) -> Vec<Expos
     sums.into_values().collect()
 }
 
+fn collect_slices<'a>(entries: impl IntoIterator<Item = &'a SliceEvidence>) -> Vec<SliceEvidence> {
+    let mut sums: BTreeMap<(&str, &Slice), SliceEvidence> = BTreeMap::new();
+    for entry in entries {
+        let empty = SliceEvidence {
+            metric: entry.metric.clone(),
+            slice: entry.slice.clone(),
+            ..SliceEvidence::default()
+        };
+        let sum = sums.entry((&entry.metric, &entry.slice)).or_insert(empty);
+        sum.cohorts = collect_counts(sum.cohorts.iter().chain(&entry.cohorts).copied());
+        sum.latched = first_latched(sum.latched, entry.latched);
+    }
+    sums.into_values().collect()
+}
+
+fn collect_exposed_slices<'a>(entries: impl IntoIterator<Item = &'a ExposedSlice>) -> Vec<ExposedSlice> {
+    let mut sums: BTreeMap<&Slice, Vec<ExposedUnits>> = BTreeMap::new();
+    for entry in entries {
+        let sum = sums.entry(&entry.slice).or_default();
+        *sum = collect_exposed(sum.iter().chain(&entry.exposed).copied());
+    }
+    sums.into_iter().map(|(slice, exposed)| ExposedSlice { slice: slice.clone(), exposed }).collect()
+}
+
 /// The crossing that came first; of two at the same moment the stronger.
-fn first_latched(a: Option<Latched>, b: Option<Latched>) -> Option<Latched> {
+pub(crate) fn first_latched(a: Option<Latched>, b: Option<Latched>) -> Option<Latched> {
     match (a, b) {
         (Some(a), Some(b)) => {
             let a_wins = a.at.cmp(&b.at).then_with(|| b.log_e.total_cmp(&a.log_e)).is_le();
@@ -72,6 +98,9 @@ impl Evidence {
             sample_ratio: collect_exposed(self.sample_ratio.iter().chain(&other.sample_ratio).copied()),
             multi_exposure: self.multi_exposure.saturating_add(other.multi_exposure),
             last_exposure: self.last_exposure.max(other.last_exposure),
+            slices: collect_slices(self.slices.iter().chain(&other.slices)),
+            exposed_slices: collect_exposed_slices(self.exposed_slices.iter().chain(&other.exposed_slices)),
+            other_streams: self.other_streams.union(&other.other_streams).copied().collect(),
         }
     }
 

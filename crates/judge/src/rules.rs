@@ -3,6 +3,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::SliceRule;
+
 /// Everything about a plan that the judge needs.
 ///
 /// Changing a metric, a margin or a weight in the middle of a rollout makes a new attempt: raise
@@ -25,6 +27,9 @@ pub struct PlanRules {
     pub staleness: u64,
     /// Position of the highest stage that a release signature approved; none means none is.
     pub ceiling: Option<u8>,
+    /// How parts of the population are looked at.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub slices: Vec<SliceRule>,
 }
 
 impl Default for PlanRules {
@@ -36,6 +41,7 @@ impl Default for PlanRules {
             stages: Vec::new(),
             staleness: crate::limits::DEFAULT_STALENESS,
             ceiling: None,
+            slices: Vec::new(),
         }
     }
 }

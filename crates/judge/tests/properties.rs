@@ -51,6 +51,7 @@ fn evidence() -> impl Strategy<Value = Evidence> {
             sample_ratio,
             multi_exposure,
             last_exposure,
+            ..Evidence::default()
         },
     )
 }

@@ -1,0 +1,360 @@
+//! Do two samples come from one distribution? The two-sample Kolmogorov-Smirnov test, for continuous inputs.
+//!
+//! D is the largest distance between the two empirical distribution functions. Its p-value without a change is computed
+//! exactly, by counting lattice paths, or from the exact distribution of the one-sample statistic with the effective number
+//! of values (what scipy calls asymptotic). Both are for **one look**: a signal, no promise under peeking.
+//!
+//! Sources: Hodges 1958 (paths); Marsaglia, Tsang & Wang 2003, and Birnbaum & Tingey 1951, for the one-sample statistic;
+//! Raab, Heusinger & Schleif 2020 for the window.
+
+use std::collections::VecDeque;
+
+use crate::special::ln_gamma;
+
+/// Products of the sample sizes up to this are counted exactly (a moment's work); see [`Distance::p`].
+pub const EXACT_CELLS: u64 = 4_000_000;
+
+/// The distance of two samples.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Distance {
+    sizes: [u64; 2],
+    /// D times both sizes: a whole number, so that ties are ties.
+    steps: u64,
+}
+
+impl Distance {
+    /// Measures two samples, in any order. None when one is empty or holds NaN.
+    pub fn between(first: &[f64], second: &[f64]) -> Option<Self> {
+        if first.is_empty() || second.is_empty() || first.iter().chain(second).any(|value| value.is_nan()) {
+            return None;
+        }
+        let sorted = |values: &[f64]| {
+            let mut values = values.to_vec();
+            values.sort_by(f64::total_cmp);
+            values
+        };
+        let (a, b) = (sorted(first), sorted(second));
+        let sizes = [a.len() as u64, b.len() as u64];
+        let [m, n] = sizes;
+        let (mut a, mut b) = (a.into_iter().peekable(), b.into_iter().peekable());
+        let (mut x, mut y, mut steps) = (0u64, 0u64, 0u64);
+        while let (Some(from_a), Some(from_b)) = (a.peek().copied(), b.peek().copied()) {
+            let at = from_a.min(from_b);
+            while a.next_if(|value| *value <= at).is_some() {
+                x += 1;
+            }
+            while b.next_if(|value| *value <= at).is_some() {
+                y += 1;
+            }
+            steps = steps.max((x * n).abs_diff(y * m));
+        }
+        Some(Self { sizes, steps })
+    }
+
+    /// D, from 0 to 1.
+    pub fn value(self) -> f64 {
+        let [m, n] = self.sizes;
+        self.steps as f64 / (m as f64 * n as f64)
+    }
+
+    /// The exact p-value up to [`EXACT_CELLS`], the other beyond.
+    pub fn p(self) -> f64 {
+        self.exact_p().unwrap_or_else(|| self.effective_p())
+    }
+
+    /// Probability of a distance at least this large when the samples come from one continuous distribution. None when the
+    /// product of the sizes is above [`EXACT_CELLS`].
+    ///
+    /// Every interleaving of the samples is a path of steps right and up, all equally likely. The probability that a path
+    /// has not yet been as far from the diagonal is carried along, and what leaves is added up: only positive terms, so the
+    /// far tail is as exact as the middle.
+    pub fn exact_p(self) -> Option<f64> {
+        let [m, n] = self.sizes;
+        if m.checked_mul(n)? > EXACT_CELLS {
+            return None;
+        }
+        if self.steps == 0 {
+            return Some(1.0);
+        }
+        let outside = |x: u64, y: u64| (x * n).abs_diff(y * m) >= self.steps;
+        let mut left = 0.0;
+        // Probability of being at (x, y), still inside, for the x of the row above.
+        let mut column = vec![0.0; usize::try_from(n).ok()? + 1];
+        for x in 0..=m {
+            let mut below = 0.0;
+            for (y, slot) in (0..=n).zip(column.iter_mut()) {
+                // Arrivals from the left, of the column before, and from below, of this one.
+                let from_left = if x == 0 { 0.0 } else { *slot * (m - x + 1) as f64 / (m - x + 1 + n - y) as f64 };
+                let mut here = from_left + below;
+                if x == 0 && y == 0 {
+                    here = 1.0;
+                } else if outside(x, y) {
+                    left += here;
+                    here = 0.0;
+                }
+                *slot = here;
+                let rest = (m - x + n - y) as f64;
+                below = if y == n || rest == 0.0 { 0.0 } else { here * (n - y) as f64 / rest };
+            }
+        }
+        Some(left.min(1.0))
+    }
+
+    /// The p-value of D as a one-sample distance of `round(m n / (m + n))` values.
+    pub fn effective_p(self) -> f64 {
+        let [m, n] = self.sizes.map(|size| size as f64);
+        one_sample_upper(libm::rint(m * n / (m + n)).max(1.0), self.value())
+    }
+}
+
+/// P(D_n >= d) of the one-sample two-sided statistic of `n` values.
+fn one_sample_upper(n: f64, d: f64) -> f64 {
+    /// Beyond this many values the corrected limit is used; what it is off by is below 1e-6.
+    const EXACT_VALUES: f64 = 4_000.0;
+    if d <= 0.5 / n {
+        return 1.0;
+    }
+    if d >= 1.0 {
+        return 0.0;
+    }
+    let squared = n * d * d;
+    if squared >= 4.0 || d >= 0.5 {
+        // Both sides at once are rarer than 1e-10 of this.
+        return (2.0 * one_sided_upper(n, d)).min(1.0);
+    }
+    if n <= EXACT_VALUES {
+        return (1.0 - matrix_lower(n, d)).clamp(0.0, 1.0);
+    }
+    // Vrbik's correction of the argument for a finite number of values.
+    let root = libm::sqrt(n);
+    let limit = root * d;
+    let corrected = limit + 1.0 / (6.0 * root) + (limit - 1.0) / (4.0 * n);
+    kolmogorov_upper(corrected * corrected)
+}
+
+/// P(D_n+ >= d), Birnbaum and Tingey's sum of positive terms.
+fn one_sided_upper(n: f64, d: f64) -> f64 {
+    let last = libm::floor(n * (1.0 - d));
+    let mut sum = 0.0;
+    let mut j = 0.0;
+    while j <= last {
+        let (reached, rest) = (d + j / n, 1.0 - d - j / n);
+        let paths = ln_gamma(n + 1.0) - ln_gamma(j + 1.0) - ln_gamma(n - j + 1.0);
+        let term = paths + (j - 1.0) * libm::log(reached);
+        if rest > 0.0 {
+            sum += libm::exp(term + (n - j) * libm::log(rest));
+        } else if n - j == 0.0 {
+            sum += libm::exp(term);
+        }
+        j += 1.0;
+    }
+    d * sum
+}
+
+/// Kolmogorov's limit: 2 Σ (-1)^(k-1) exp(-2 k² n d²).
+fn kolmogorov_upper(squared: f64) -> f64 {
+    let term = |k: f64| libm::exp(-2.0 * k * k * squared);
+    let pairs = (0..50u32).map(|k| term(f64::from(2 * k + 1)) - term(f64::from(2 * k + 2)));
+    (2.0 * pairs.sum::<f64>()).clamp(0.0, 1.0)
+}
+
+/// A square matrix times a power of ten, so that high powers neither overflow nor vanish.
+#[derive(Clone)]
+struct Scaled {
+    side: usize,
+    cells: Vec<f64>,
+    exponent: i32,
+}
+
+impl Scaled {
+    const LARGE: f64 = 1e140;
+
+    fn times(&self, other: &Self) -> Self {
+        let mut cells = Vec::with_capacity(self.cells.len());
+        for row in self.cells.chunks_exact(self.side) {
+            let mut sums = vec![0.0; self.side];
+            for (left, other_row) in row.iter().zip(other.cells.chunks_exact(self.side)) {
+                for (sum, right) in sums.iter_mut().zip(other_row) {
+                    *sum += left * right;
+                }
+            }
+            cells.extend(sums);
+        }
+        let mut exponent = self.exponent + other.exponent;
+        if cells.iter().any(|cell| *cell > Self::LARGE) {
+            cells.iter_mut().for_each(|cell| *cell /= Self::LARGE);
+            exponent += 140;
+        }
+        Self { side: self.side, cells, exponent }
+    }
+
+    fn power(&self, n: u64) -> Self {
+        let mut square = self.clone();
+        let mut product: Option<Self> = None;
+        let mut rest = n;
+        while rest > 0 {
+            if rest & 1 == 1 {
+                product = Some(product.map_or_else(|| square.clone(), |product| product.times(&square)));
+            }
+            rest >>= 1;
+            if rest > 0 {
+                square = square.times(&square);
+            }
+        }
+        product.unwrap_or(square)
+    }
+}
+
+/// P(D_n < d) by Marsaglia, Tsang and Wang: n!/n^n times the middle entry of the n-th power of a matrix of side 2k - 1,
+/// with k = ⌊n d⌋ + 1 and h = k - n d.
+fn matrix_lower(n: f64, d: f64) -> f64 {
+    let k = libm::floor(n * d) + 1.0;
+    let h = k - n * d;
+    let middle = k as usize - 1;
+    let side = 2 * middle + 1;
+    let h_to = |power: usize| libm::pow(h, power as f64);
+    let mut cells = Vec::with_capacity(side * side);
+    for row in 0..side {
+        for column in 0..side {
+            let mut cell = if row + 1 >= column { 1.0 } else { 0.0 };
+            if column == 0 {
+                cell -= h_to(row + 1);
+            }
+            if row + 1 == side {
+                cell -= h_to(side - column);
+            }
+            if column == 0 && row + 1 == side && 2.0 * h - 1.0 > 0.0 {
+                cell += libm::pow(2.0 * h - 1.0, side as f64);
+            }
+            if row + 1 > column {
+                cell /= libm::exp(ln_gamma((row + 1 - column) as f64 + 1.0));
+            }
+            cells.push(cell);
+        }
+    }
+    let power = Scaled { side, cells, exponent: 0 }.power(n as u64);
+    let Some(mut entry) = power.cells.get(middle * side + middle).copied() else { return 0.0 };
+    let mut exponent = power.exponent;
+    let mut i = 1.0;
+    while i <= n {
+        entry *= i / n;
+        if entry < 1.0 / Scaled::LARGE {
+            entry *= Scaled::LARGE;
+            exponent -= 140;
+        }
+        i += 1.0;
+    }
+    entry * libm::pow(10.0, f64::from(exponent))
+}
+
+/// KSWIN: compares the newest values of a sliding window with as many drawn from the older ones. **A signal**: its `alpha`
+/// is that of every single look, and it looks at every value.
+#[derive(Debug, Clone, PartialEq)]
+pub struct WindowedTest {
+    /// Fires when p is at most this: 0.005.
+    pub alpha: f64,
+    /// Values in the window: 100.
+    pub window: usize,
+    /// Newest values, and as many drawn: 30.
+    pub newest: usize,
+    values: VecDeque<f64>,
+    fired: bool,
+}
+
+/// Distances up to this never fire, whatever p is.
+const LEAST_DISTANCE: f64 = 0.1;
+
+impl WindowedTest {
+    /// An empty window. None unless `newest` is above 0 and at most half of `window`.
+    pub fn new(alpha: f64, window: usize, newest: usize) -> Option<Self> {
+        let fits = newest > 0 && newest.checked_mul(2).is_some_and(|both| both <= window);
+        fits.then(|| Self { alpha, window, newest, values: VecDeque::new(), fired: false })
+    }
+
+    /// One more value; whether the test fires. `draw(older, count)` draws `count` different positions below `older`: chance
+    /// is the caller's. The window starts anew at the value after it fired. NaN is left out.
+    pub fn observe(&mut self, value: f64, draw: impl FnOnce(usize, usize) -> Vec<usize>) -> bool {
+        if value.is_nan() {
+            return false;
+        }
+        if self.fired {
+            self.values.clear();
+            self.fired = false;
+        }
+        self.values.push_back(value);
+        while self.values.len() > self.window {
+            self.values.pop_front();
+        }
+        if self.values.len() < self.window {
+            return false;
+        }
+        let older = self.window - self.newest;
+        let drawn: Vec<f64> =
+            draw(older, self.newest).into_iter().filter_map(|at| self.values.get(at).copied()).collect();
+        let newest: Vec<f64> = self.values.iter().skip(older).copied().collect();
+        let distance = Distance::between(&drawn, &newest);
+        self.fired = distance.is_some_and(|d| d.p() <= self.alpha && d.value() > LEAST_DISTANCE);
+        self.fired
+    }
+
+    /// Whether the last value fired it, so that the next one starts a new window.
+    pub fn fired(&self) -> bool {
+        self.fired
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// All interleavings of small samples, counted one by one.
+    #[test]
+    fn the_exact_p_value_is_a_share_of_all_interleavings() {
+        let (m, n) = (4u32, 3u32);
+        let mut distances = Vec::new();
+        for mask in (0u32..1 << (m + n)).filter(|mask| mask.count_ones() == m) {
+            let side = |one: u32| -> Vec<f64> {
+                (0..m + n).filter(|i| mask >> i & 1 == one).map(f64::from).collect()
+            };
+            distances.push(Distance::between(&side(1), &side(0)).unwrap());
+        }
+        assert_eq!(distances.len(), 35);
+        for distance in &distances {
+            let as_far = distances.iter().filter(|other| other.steps >= distance.steps).count();
+            assert!((distance.exact_p().unwrap() - as_far as f64 / 35.0).abs() < 1e-12, "{distance:?}");
+        }
+    }
+
+    #[test]
+    fn the_forms_of_the_one_sample_distribution_meet() {
+        // At n d² = 4 from either side, and the limit for many values.
+        let (n, d) = (400.0, 0.1);
+        let matrix = 1.0 - matrix_lower(n, d);
+        let sum = 2.0 * one_sided_upper(n, d);
+        assert!((matrix / sum - 1.0).abs() < 1e-8, "{matrix} {sum}");
+        let exact = one_sample_upper(4_000.0, 0.02);
+        let limit = one_sample_upper(4_001.0, 0.02);
+        let step = exact - one_sample_upper(3_999.0, 0.02);
+        assert!((limit - exact - step).abs() < 1e-6, "{limit} {exact} {step}");
+        // Published: P(D_10 < 0.274) = 0.6284796154565 (Marsaglia, Tsang & Wang).
+        assert!((matrix_lower(10.0, 0.274) - 0.628_479_615_456_504_3).abs() < 1e-12);
+    }
+
+    #[test]
+    fn ties_and_nothing() {
+        let same = Distance::between(&[1.0, 1.0, 2.0], &[1.0, 2.0, 1.0]).unwrap();
+        assert_eq!((same.value(), same.exact_p(), same.effective_p()), (0.0, Some(1.0), 1.0));
+        assert_eq!(Distance::between(&[], &[1.0]), None);
+        assert_eq!(Distance::between(&[f64::NAN], &[1.0]), None);
+        assert_eq!(WindowedTest::new(0.005, 50, 30), None);
+    }
+
+    #[test]
+    fn the_window_starts_anew_after_firing() {
+        let mut test = WindowedTest::new(0.005, 100, 30).unwrap();
+        let first = |_: usize, count: usize| (0..count).collect();
+        let fired: Vec<u32> = (0..400u32).filter(|i| test.observe(f64::from(i % 7) + if *i < 200 { 0.0 } else { 5.0 }, first)).collect();
+        assert!(fired.first().is_some_and(|at| (200..230).contains(at)), "{fired:?}");
+        assert!(fired.get(1).is_none_or(|at| *at >= fired[0] + 100), "{fired:?}");
+    }
+}
