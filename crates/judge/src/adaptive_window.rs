@@ -117,7 +117,7 @@ impl AdaptiveWindow {
     fn differs(&self) -> bool {
         let (mut older, mut older_total) = (0.0, 0.0);
         for (row, buckets) in self.rows.iter().enumerate().rev() {
-            for bucket in buckets.iter().take(buckets.len().saturating_sub(1)) {
+            for bucket in buckets.iter() {
                 older += size(row);
                 older_total += bucket.total;
                 let newer = self.width - older;

@@ -128,14 +128,6 @@ pub fn newcombe(share: Share, reference: Share, z: f64) -> Interval {
     }
 }
 
-/// TEMPORARY until the merge.
-pub(crate) fn anytime_multiplier(units: u64, alpha: f64, planned: f64) -> f64 {
-    let nats = -2.0 * libm::log(alpha);
-    let rho2 = (nats + libm::log1p(nats)) / planned;
-    let n = units as f64 * rho2;
-    libm::sqrt(2.0 * (n + 1.0) / n * libm::log(libm::sqrt(n + 1.0) / alpha))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

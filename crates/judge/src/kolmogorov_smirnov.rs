@@ -7,6 +7,7 @@
 //! Sources: Hodges 1958 (paths); Marsaglia, Tsang & Wang 2003, and Birnbaum & Tingey 1951, for the one-sample statistic;
 //! Raab, Heusinger & Schleif 2020 for the window.
 
+use core::f64::consts::PI;
 use std::collections::VecDeque;
 
 use crate::special::ln_gamma;
@@ -107,10 +108,11 @@ impl Distance {
     }
 }
 
-/// P(D_n >= d) of the one-sample two-sided statistic of `n` values.
+/// P(D_n >= d) of the one-sample two-sided statistic of `n` values, by the form that is exact, or nearly, where it lies
+/// (the choice of Simard and L'Ecuyer 2011).
 fn one_sample_upper(n: f64, d: f64) -> f64 {
-    /// Beyond this many values the corrected limit is used; what it is off by is below 1e-6.
-    const EXACT_VALUES: f64 = 4_000.0;
+    /// Up to this many values the matrix is small everywhere.
+    const FEW: f64 = 140.0;
     if d <= 0.5 / n {
         return 1.0;
     }
@@ -118,18 +120,12 @@ fn one_sample_upper(n: f64, d: f64) -> f64 {
         return 0.0;
     }
     let squared = n * d * d;
-    if squared >= 4.0 || d >= 0.5 {
-        // Both sides at once are rarer than 1e-10 of this.
+    if d >= 0.5 || squared >= if n <= FEW { 4.0 } else { 2.2 } {
+        // Both sides at once are rare beside one: by exp(-6 n d²).
         return (2.0 * one_sided_upper(n, d)).min(1.0);
     }
-    if n <= EXACT_VALUES {
-        return (1.0 - matrix_lower(n, d)).clamp(0.0, 1.0);
-    }
-    // Vrbik's correction of the argument for a finite number of values.
-    let root = libm::sqrt(n);
-    let limit = root * d;
-    let corrected = limit + 1.0 / (6.0 * root) + (limit - 1.0) / (4.0 * n);
-    kolmogorov_upper(corrected * corrected)
+    let lower = if n <= FEW || n * libm::pow(d, 1.5) <= 1.4 { matrix_lower(n, d) } else { expanded_lower(n, d) };
+    (1.0 - lower).clamp(0.0, 1.0)
 }
 
 /// P(D_n+ >= d), Birnbaum and Tingey's sum of positive terms.
@@ -151,11 +147,47 @@ fn one_sided_upper(n: f64, d: f64) -> f64 {
     d * sum
 }
 
-/// Kolmogorov's limit: 2 Σ (-1)^(k-1) exp(-2 k² n d²).
-fn kolmogorov_upper(squared: f64) -> f64 {
-    let term = |k: f64| libm::exp(-2.0 * k * k * squared);
-    let pairs = (0..50u32).map(|k| term(f64::from(2 * k + 1)) - term(f64::from(2 * k + 2)));
-    (2.0 * pairs.sum::<f64>()).clamp(0.0, 1.0)
+/// P(D_n < d) by Pelz and Good's expansion (1976): Kolmogorov's limit and three corrections, in powers of 1/√n.
+fn expanded_lower(n: f64, d: f64) -> f64 {
+    let root = libm::sqrt(n);
+    let z = root * d;
+    let [z2, z3, z4, z6] = [2.0, 3.0, 4.0, 6.0].map(|power| libm::pow(z, power));
+    let (z7, z8, z10) = (z6 * z, z6 * z2, z6 * z4);
+    let pi2 = PI * PI;
+    let (pi4, pi6) = (pi2 * pi2, pi2 * pi2 * pi2);
+    let terms = libm::ceil(16.0 * z / PI) as u32;
+    let (mut sums, mut extra) = ([0.0; 4], [0.0; 2]);
+    // Small terms first.
+    for k in (1..=terms).rev() {
+        let k = f64::from(k);
+        let odd2 = (2.0 * k - 1.0) * (2.0 * k - 1.0);
+        let (odd4, odd6) = (odd2 * odd2, odd2 * odd2 * odd2);
+        let odd = libm::exp(-odd2 * pi2 / (8.0 * z2));
+        let each = [
+            1.0,
+            pi2 / 4.0 * odd2 - z2,
+            6.0 * z6 + 2.0 * z4 + (2.0 * z4 - 5.0 * z2) * pi2 / 4.0 * odd2 + pi4 * (1.0 - 2.0 * z2) / 16.0 * odd4,
+            -30.0 * z6 - 90.0 * z8
+                + pi2 * (135.0 * z4 - 96.0 * z6) / 4.0 * odd2
+                + pi4 * (212.0 * z4 - 60.0 * z2) / 16.0 * odd4
+                + pi6 * (5.0 - 30.0 * z2) / 64.0 * odd6,
+        ];
+        sums.iter_mut().zip(each).for_each(|(sum, term)| *sum += term * odd);
+        let whole = libm::exp(-k * k * pi2 / (2.0 * z2));
+        let [second, third] = &mut extra;
+        *second += k * k * whole;
+        *third += (3.0 * z2 - pi2 * k * k) * k * k * whole;
+    }
+    let scale = libm::sqrt(2.0 * PI);
+    let ([first, second, third, fourth], [more_third, more_fourth]) = (sums, extra);
+    let corrections = [
+        first / z,
+        second / (6.0 * z4),
+        third / (72.0 * z7) - pi2 * more_third / (36.0 * z3),
+        fourth / (6_480.0 * z10) + pi2 * more_fourth / (216.0 * z6),
+    ];
+    let [limit, one, two, three] = corrections;
+    scale * (limit + (one + (two + three / root) / root) / root)
 }
 
 /// A square matrix times a power of ten, so that high powers neither overflow nor vanish.
@@ -327,15 +359,13 @@ mod tests {
 
     #[test]
     fn the_forms_of_the_one_sample_distribution_meet() {
-        // At n d² = 4 from either side, and the limit for many values.
-        let (n, d) = (400.0, 0.1);
-        let matrix = 1.0 - matrix_lower(n, d);
-        let sum = 2.0 * one_sided_upper(n, d);
-        assert!((matrix / sum - 1.0).abs() < 1e-8, "{matrix} {sum}");
-        let exact = one_sample_upper(4_000.0, 0.02);
-        let limit = one_sample_upper(4_001.0, 0.02);
-        let step = exact - one_sample_upper(3_999.0, 0.02);
-        assert!((limit - exact - step).abs() < 1e-6, "{limit} {exact} {step}");
+        // At n d² = 4, the matrix and twice one side; below, the matrix and the expansion.
+        let sum = 2.0 * one_sided_upper(400.0, 0.1);
+        assert!(((1.0 - matrix_lower(400.0, 0.1)) / sum - 1.0).abs() < 1e-8);
+        for (n, d) in [(200.0, 0.06), (300.0, 0.06), (1_000.0, 0.04)] {
+            let (exact, expanded) = (matrix_lower(n, d), expanded_lower(n, d));
+            assert!((exact - expanded).abs() < 1e-6, "{n} {d}: {exact} {expanded}");
+        }
         // Published: P(D_10 < 0.274) = 0.6284796154565 (Marsaglia, Tsang & Wang).
         assert!((matrix_lower(10.0, 0.274) - 0.628_479_615_456_504_3).abs() < 1e-12);
     }

@@ -10,7 +10,9 @@ use serde::Serialize;
 
 use crate::alpha::clears;
 use crate::fairness::{self, Fairness, Group};
-use crate::limits::{DISPLAY_BAD, DISPLAY_UNITS};
+use crate::boundary::Sides;
+use crate::limits::{DISPLAY_BAD, DISPLAY_UNITS, FAIRNESS_HORIZON};
+use crate::means::sequence::Sequence;
 use crate::merge::{collect_counts, first_latched};
 use crate::slice_rule::{SliceRole, SliceRule};
 use crate::{CohortCounts, Evidence, Latched, PlanRules, Slice, multiplicity, rate_ratio};
@@ -175,8 +177,10 @@ fn groups_kept(rules: &PlanRules, rule: &SliceRule, collected: &Collected<'_>) -
         .map(|(value, (cohorts, _))| Group { name: (*value).to_owned(), cohorts: cohorts.clone() })
         .collect();
     let alpha = rules.promotion_alpha();
+    let sequence = Sequence::tuned(FAIRNESS_HORIZON, alpha, Sides::Two);
+    // Without a sequence there is no alpha, and nothing is narrow enough to pass.
     fairness::audit(&rule.metric, &rule.by, &groups, |units| {
-        crate::intervals::anytime_multiplier(units, alpha, crate::limits::FAIRNESS_HORIZON)
+        sequence.map_or(f64::INFINITY, |sequence| sequence.factor(units as f64, alpha))
     })
 }
 

@@ -74,8 +74,16 @@ fn detections(key: &str, want: &Value, stream: &[f64]) -> Result<(), String> {
         let mut test = PageHinkley::new(direction, least, tolerance, threshold, setting("alpha", 0.9999));
         positions(stream, |value| test.observe(value))
     } else if name == "adwin" {
-        let mut window = AdaptiveWindow::new(setting("delta", 0.002));
-        positions(stream, |value| window.observe(value))
+        let fresh = AdaptiveWindow::new(setting("delta", 0.002));
+        let mut window = fresh.clone();
+        positions(stream, |value| {
+            let cut = window.observe(value);
+            // The reference forgets everything after a cut, not only what was cut off.
+            if cut {
+                window = fresh.clone();
+            }
+            cut
+        })
     } else if name == "kswin" {
         let (size, newest) = (setting("window", 100.0) as usize, setting("stat", 30.0) as usize);
         let mut test = WindowedTest::new(setting("alpha", 0.005), size, newest).ok_or("no such window")?;
