@@ -7,8 +7,8 @@
 //! Its `delta` bounds the chance of a false cut at one step, not over a stream; there is no bound on how often it is wrong
 //! in the long run. What it is good for: a window to estimate from that holds nothing from before the change.
 //!
-//! Two details follow the implementation that others compare with (river): the newest bucket of each size is not tried as an
-//! end of the older side, and a cut asks for [`SIDE`] values on each side.
+//! The constants, and the [`SIDE`] values that a cut asks for on each side, are those of the implementation that others
+//! compare with (river); that one also forgets the rest of the window after a cut, which is the caller's choice here.
 
 use std::collections::VecDeque;
 

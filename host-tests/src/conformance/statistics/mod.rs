@@ -3,14 +3,20 @@
 //!
 //! The judge's own tests take this module in as well, so that its numbers are checked without building the rest.
 
+mod boundaries;
 mod drift;
 mod e_detector;
 mod fairness;
+mod means;
 mod multiplicity;
+mod power;
 mod prediction_powered;
+mod quantiles;
 mod rate_ratio;
 mod reference;
 mod sample_ratio;
+mod scores;
+mod special;
 mod stream;
 
 use std::path::Path;
@@ -49,13 +55,24 @@ pub fn run(folder: &Path) -> Result<Vec<Suite>, String> {
 pub fn suite(name: &str, file: &Value) -> Suite {
     let mut suite = Suite::new(&format!("{PREFIX}{name}"));
     match name {
+        "asymptotic_cs" => means::sequence(file, &mut suite),
         "beta_binomial_eprocess" => rate_ratio::beta_binomial(file, &mut suite),
+        "bounded_mean_cs" => scores::run(file, &mut suite),
+        "confseq_boundaries" => boundaries::run(file, &mut suite),
         "drift" => drift::run(file, &mut suite),
         "e_detector" => e_detector::run(file, &mut suite),
         "fairness" => fairness::run(file, &mut suite),
+        "gbstats_tests" => means::tests(file, &mut suite),
+        "group_sequential" => power::group_sequential(file, &mut suite),
+        "mann_whitney" => quantiles::ranks(file, &mut suite),
         "multiplicity" => multiplicity::run(file, &mut suite),
+        "power_noninferiority" => power::run(file, &mut suite),
         "ppi_mean" => prediction_powered::run(file, &mut suite),
+        "quantile_cs" => quantiles::sequences(file, &mut suite),
         "rr_grid_eprocess" => rate_ratio::grid(file, &mut suite),
+        "special_functions" => special::run(file, &mut suite),
+        "spotify_noninferiority" => power::spotify(file, &mut suite),
+        "spotify_sample_size" => power::spotify_sizes(file, &mut suite),
         "srm_chisq" => sample_ratio::chi_square(file, &mut suite),
         "srm_sequential" => sample_ratio::sequential(file, &mut suite),
         _ => suite.row("file", Err("no suite knows this file".into())),
