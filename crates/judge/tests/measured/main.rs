@@ -1,0 +1,13 @@
+//! The methods for measured values against what other implementations computed, and their laws.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod boundaries;
+mod fixed;
+mod means;
+mod merging;
+mod quantiles;
+mod scores;
+mod special;
+mod verdicts;
