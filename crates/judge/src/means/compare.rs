@@ -97,7 +97,8 @@ pub fn enough(treatment: &Sample, control: &Sample) -> Result<(), NotEnough> {
 /// Whether both averages vary.
 pub fn varies(treatment: &Average, control: &Average) -> Result<(), NotEnough> {
     for (arm, average) in [(Arm::Treatment, treatment), (Arm::Control, control)] {
-        if !(average.variance > 0.0) {
+        let varies = average.variance > 0.0;
+        if !varies {
             return Err(NotEnough::NoVariance { arm });
         }
     }
