@@ -1,5 +1,7 @@
 //! Rules about the source text itself.
 
+#![allow(clippy::unwrap_used)] // helpers of tests, outside a #[test] function
+
 use std::path::{Path, PathBuf};
 
 /// All source files beneath a folder.

@@ -5,8 +5,8 @@ use flagstone_judge::limits::SHARE_TOTAL;
 use flagstone_judge::moments::{CohortMoments, Moments, VALUE_LIMIT};
 use flagstone_judge::quantiles::histogram::CohortHistograms;
 use flagstone_judge::{
-    Evidence, GuardrailRule, MetricEvidence, MetricKind, PlanRules, Role, RolloutState, ScoreBatch,
-    StageRule, judge,
+    Action, Evidence, GuardrailRule, MetricEvidence, MetricKind, MetricVerdict, PlanRules, Role,
+    RolloutState, ScoreBatch, StageRule, judge,
 };
 use proptest::prelude::*;
 
@@ -88,7 +88,13 @@ fn rules() -> PlanRules {
 
 fn judged(evidence: &Evidence) -> String {
     let state = RolloutState { stage: Some(0), stage_opened: 100, ..RolloutState::default() };
-    serde_json::to_string(&judge(&rules(), &state, evidence, 1_000)).unwrap()
+    let judgement = judge(&rules(), &state, evidence, 1_000);
+    if matches!(judgement.action, Action::Advance { .. } | Action::Complete) {
+        let passes = |verdict| matches!(verdict, MetricVerdict::NonInferior | MetricVerdict::Improved);
+        assert!(judgement.metrics.iter().all(|m| passes(m.verdict)), "{judgement:?}");
+    }
+    assert!(judgement.metrics.iter().all(|m| m.log_e.is_finite() && m.log_e_improved.is_finite()));
+    serde_json::to_string(&judgement).unwrap()
 }
 
 fn unit() -> impl Strategy<Value = Unit> {
