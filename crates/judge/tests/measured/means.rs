@@ -1,7 +1,7 @@
 //! Means, ratios, CUPED and their sequences against GrowthBook's gbstats.
 
 use flagstone_judge::boundary::Sides;
-use flagstone_judge::means::compare::{Difference, absolute, relative_whatever};
+use flagstone_judge::means::compare::{Difference, absolute, relative_adjusted, relative_whatever};
 use flagstone_judge::means::sequence::{Sequence, retuned_p};
 use flagstone_judge::means::{Average, Sample, pooled_slope, welch};
 use serde_json::Value;
@@ -38,19 +38,13 @@ fn averages(case: &Value) -> (Average, Average) {
     }
 }
 
-/// The relative difference as gbstats has it for CUPED: over the control's mean before adjustment.
 fn difference(case: &Value, scale: &str) -> Difference {
     let (t, c) = averages(case);
-    if scale == "absolute" {
-        return absolute(&t, &c);
+    match (scale, case["kind"] == "cuped") {
+        ("absolute", _) => absolute(&t, &c),
+        (_, true) => relative_adjusted(&arm(case, "treatment"), &arm(case, "control")),
+        (_, false) => relative_whatever(&t, &c),
     }
-    if case["kind"] != "cuped" {
-        return relative_whatever(&t, &c);
-    }
-    let plain = arm(case, "control").mean().mean;
-    let adjusted = absolute(&t, &c);
-    let of = Average { mean: plain + adjusted.estimate, ..t };
-    relative_whatever(&of, &Average { mean: plain, ..c })
 }
 
 fn end(value: &Value) -> f64 {
