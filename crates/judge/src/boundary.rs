@@ -41,7 +41,7 @@ fn reached(log_mixture: impl Fn(f64) -> f64, alpha: f64, v: f64, most: Option<f6
     if let Some(most) = most {
         return if missing(most) < 0.0 { most } else { search::root(missing, 0.0, most) };
     }
-    let mut high = v;
+    let mut high = if v > 0.0 { v } else { 1.0 };
     for _ in 0..1_000 {
         if missing(high) > 0.0 {
             return search::root(missing, 0.0, high);

@@ -4,7 +4,7 @@
 use crate::alpha::{attempt_alpha, log_threshold};
 use crate::limits::DEFAULT_ALPHA;
 use crate::slice_rule::usable_share;
-use crate::{GuardrailRule, PlanRules, Role, SliceRole};
+use crate::{GuardrailRule, MetricKind, PlanRules, Role, SliceRole};
 
 impl PlanRules {
     /// What is wrong with these rules, in sentences; empty when nothing is. A plan that compiles has no such problem.
@@ -66,11 +66,14 @@ impl GuardrailRule {
         if !usable_ratio(self.null_ratio) {
             return Some(format!("its null ratio is {}, not a positive number", self.null_ratio));
         }
+        if let Some(problem) = self.kind.problem(self) {
+            return Some(problem);
+        }
         match self.not_worse_by {
             Some(margin) if !(margin.is_finite() && margin >= 0.0) => {
                 Some(format!("its margin is {margin}, not a number from 0 up"))
             }
-            None if self.role == Role::Guardrail => {
+            None if self.role == Role::Guardrail && !matches!(self.kind, MetricKind::Score(_)) => {
                 Some("it has no `notWorseBy` to be tested against".to_owned())
             }
             _ => None,
@@ -82,11 +85,16 @@ impl GuardrailRule {
         if usable_ratio(self.null_ratio) { self.null_ratio } else { 1.0 }
     }
 
+    /// Whether there is something to be shown before promotion: a margin to keep, or a bar.
+    pub(crate) fn has_margin(&self) -> bool {
+        self.not_worse_by.is_some() || matches!(self.kind, MetricKind::Score(_))
+    }
+
     /// Whether promotion waits for this metric's data.
     pub(crate) fn gates(&self) -> bool {
         match self.role {
             Role::Tripwire | Role::Deterioration | Role::Guardrail => true,
-            Role::Signal => self.not_worse_by.is_some(),
+            Role::Signal => self.has_margin(),
             Role::Success | Role::Health | Role::Observe => false,
         }
     }

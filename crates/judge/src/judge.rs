@@ -22,7 +22,9 @@ use crate::limits::{SAMPLE_RATIO_ALARM, SATURATED_SHARE};
 use crate::slice_verdict::{Sliced, judge_slices};
 use crate::verdict::{Judged, judge_metric, open_stage};
 use crate::words::{duration, log_e, percent, plural};
-use crate::{Action, Evidence, Judgement, PlanRules, Role, RolloutState, rule, sample_ratio, slice_gate};
+use crate::{
+    Action, Evidence, Judgement, MetricJudgement, PlanRules, Role, RolloutState, rule, sample_ratio, slice_gate,
+};
 
 /// Judges a rollout at the moment `now` (unix seconds). Pure: the same arguments give the same answer, to the last bit,
 /// for ever and on every platform; the order of the counts does not matter.
@@ -115,6 +117,16 @@ fn harm_reason(rules: &PlanRules, judged: &Judged<'_>, now: u64) -> String {
         return format!("`{name}`: {} in treatment, and one is too many{when}", plural(bad, "bad unit"));
     }
     let most = m.latched.map_or(m.log_e, |latched| latched.log_e.max(m.log_e));
+    if !judged.rule.kind.is_rate() {
+        return format!(
+            "`{name}`: {} is evidence of harm, {} against a threshold of {:.2} (without harm the chance that anything rolls \
+             back in this attempt is at most {}){when}",
+            measured_words(m),
+            log_e(most),
+            m.log_threshold,
+            percent(rules.rollback_alpha()),
+        );
+    }
     format!(
         "`{name}`: {} in treatment and {} in control are evidence of harm, {} against a threshold of {:.2} (without \
          harm the chance that anything rolls back in this attempt is at most {}){when}",
@@ -124,6 +136,21 @@ fn harm_reason(rules: &PlanRules, judged: &Judged<'_>, now: u64) -> String {
         m.log_threshold,
         percent(rules.rollback_alpha()),
     )
+}
+
+/// What was measured, in words.
+fn measured_words(m: &MetricJudgement) -> String {
+    let Some(e) = m.estimate else { return "what was measured".to_owned() };
+    let number = |value: f64| format!("{value:.6}").trim_end_matches('0').trim_end_matches('.').to_owned();
+    let against = match e.control {
+        Some(control) => format!("{} in control", number(control)),
+        None => format!("a bar of {}", number(e.treatment - e.difference)),
+    };
+    let range = match (e.lower, e.upper) {
+        (Some(lower), Some(upper)) => format!(" (difference from {} to {})", number(lower), number(upper)),
+        _ => String::new(),
+    };
+    format!("{} in treatment against {against}{range}", number(e.treatment))
 }
 
 /// Not started, or open at a stage that the plan does not have.

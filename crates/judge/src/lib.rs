@@ -66,13 +66,15 @@
 //! - **latched**: a crossed rollback threshold stays crossed for the rest of the attempt.
 //!
 //! # Contents
-//! [`judge()`] and the order of its rules ([`rule`]); the statistics it uses ([`rate_ratio`], [`sample_ratio`], [`alpha`]),
-//! an independent form of the first ([`beta_binomial`]), planning ([`planning`]), and what they stand on ([`special`]).
+//! [`judge()`] and the order of its rules ([`rule`]); kinds of metrics ([`kind`]) and the statistics for each: rates
+//! ([`rate_ratio`], and an independent form of it in [`beta_binomial`]), means and ratios ([`means`]), scores ([`scores`]),
+//! quantiles ([`quantiles`]); [`sample_ratio`] and the error budget [`alpha`]; planning ([`planning`], [`power`]); references for
+//! one look ([`non_inferiority`], [`means::welch`], [`group_sequential`]); what they stand on ([`boundary`], [`special`]).
 //! `docs/statistics.md` tells the whole story with sources.
 //!
 //! # Limits
-//! - Bad events only (rates of units); means, quantiles and judged scores with human audits are not here yet.
-//! - Every statement is about units, each counted once: the first bad event within the metric's window.
+//! - Every statement is about units, each counted once: the first bad event, or one value, within the metric's window.
+//! - Means and ratios are asymptotic: right once sums are nearly normal. The others are exact.
 //! - Assignment probabilities are taken as told; the sample-ratio check is what notices when they are not true.
 //! - At most 256 stages; constants and their reasons are in [`limits`].
 
@@ -93,6 +95,7 @@ pub mod interaction;
 pub mod intervals;
 mod judge;
 mod judgement;
+pub mod kind;
 pub mod kolmogorov_smirnov;
 pub mod limits;
 pub mod means;
@@ -105,6 +108,7 @@ pub mod power;
 pub mod prediction_powered;
 pub mod quantiles;
 pub mod rate_ratio;
+mod reading;
 pub mod rule;
 mod rules;
 pub mod sample_ratio;
@@ -121,9 +125,10 @@ mod verdict;
 mod words;
 
 pub use attribution::SliceRatio;
-pub use evidence::{CohortCounts, Evidence, ExposedUnits, Latched, MetricEvidence};
+pub use evidence::{CohortCounts, Evidence, ExposedUnits, Latched, MetricEvidence, ScoreBatch};
 pub use judge::judge;
-pub use judgement::{Action, Judgement, MetricJudgement, MetricVerdict, Requirement, RolloutState};
+pub use judgement::{Action, Estimate, Judgement, MetricJudgement, MetricVerdict, Requirement, RolloutState};
+pub use kind::MetricKind;
 pub use moments::{CohortMoments, Moments};
 pub use rules::{GuardrailRule, PlanRules, Role, StageRule};
 pub use slice::{ExposedSlice, Slice, SliceEvidence};

@@ -180,15 +180,15 @@ impl Sample {
 /// CUPED's slope of x on y (y measured before exposure), pooled over both arms: how much of x each unit of y explains.
 /// 0 where y does not vary.
 pub fn pooled_slope(treatment: &Sample, control: &Sample) -> f64 {
-    let pooled = Sample {
-        units: treatment.units + control.units,
-        sum: treatment.sum + control.sum,
-        squares: treatment.squares + control.squares,
-        second_sum: treatment.second_sum + control.second_sum,
-        second_squares: treatment.second_squares + control.second_squares,
-        products: treatment.products + control.products,
-        ..Sample::default()
-    };
-    let (_, of_y, both) = pooled.variances();
+    let (n, m) = (treatment.units, control.units);
+    if !(n > 0.0 && m > 0.0) {
+        return 0.0;
+    }
+    let (t, c) = (treatment.centred(), control.centred());
+    // About the common mean: what is within the arms, and what is between them.
+    let (dx, dy) = (treatment.sum / n - control.sum / m, treatment.second_sum / n - control.second_sum / m);
+    let between = n * m / (n + m);
+    let of_y = t.second_squares + c.second_squares + between * dy * dy;
+    let both = t.products + c.products + between * dx * dy;
     if of_y > 0.0 { both / of_y } else { 0.0 }
 }

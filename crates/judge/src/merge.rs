@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use crate::moments::CohortMoments;
+use crate::quantiles::histogram::CohortHistograms;
 use crate::{
-    CohortCounts, Evidence, ExposedSlice, ExposedUnits, Latched, MetricEvidence, Slice, SliceEvidence,
+    CohortCounts, Evidence, ExposedSlice, ExposedUnits, Latched, MetricEvidence, ScoreBatch, Slice, SliceEvidence,
 };
 
 /// Entries of the same cohort and probability added up, sorted by both.
@@ -17,6 +19,48 @@ pub(crate) fn collect_counts(entries: impl IntoIterator<Item = CohortCounts>) ->
         sum.control_bad = sum.control_bad.saturating_add(entry.control_bad);
         sum.treated_units = sum.treated_units.saturating_add(entry.treated_units);
         sum.control_units = sum.control_units.saturating_add(entry.control_units);
+    }
+    sums.into_values().collect()
+}
+
+/// The same for sums of values.
+pub(crate) fn collect_moments(entries: impl IntoIterator<Item = CohortMoments>) -> Vec<CohortMoments> {
+    let mut sums: BTreeMap<(u8, u32), CohortMoments> = BTreeMap::new();
+    for entry in entries {
+        let CohortMoments { cohort, probability, .. } = entry;
+        let empty = CohortMoments { cohort, probability, ..CohortMoments::default() };
+        let sum = sums.entry((cohort, probability)).or_insert(empty);
+        sum.treated = sum.treated.merged(&entry.treated);
+        sum.control = sum.control.merged(&entry.control);
+    }
+    sums.into_values().collect()
+}
+
+/// The same for histograms.
+pub(crate) fn collect_histograms(
+    entries: impl IntoIterator<Item = CohortHistograms>,
+) -> Vec<CohortHistograms> {
+    let mut sums: BTreeMap<(u8, u32), CohortHistograms> = BTreeMap::new();
+    for entry in entries {
+        let CohortHistograms { cohort, probability, .. } = entry;
+        let empty = CohortHistograms { cohort, probability, ..CohortHistograms::default() };
+        let sum = sums.entry((cohort, probability)).or_insert(empty);
+        sum.treated = sum.treated.merged(&entry.treated);
+        sum.control = sum.control.merged(&entry.control);
+    }
+    sums.into_values().collect()
+}
+
+/// Batches of the same number added up, in order.
+pub(crate) fn collect_scores(entries: impl IntoIterator<Item = ScoreBatch>) -> Vec<ScoreBatch> {
+    let mut sums: BTreeMap<u64, ScoreBatch> = BTreeMap::new();
+    for entry in entries {
+        let sum =
+            sums.entry(entry.batch).or_insert(ScoreBatch { batch: entry.batch, ..ScoreBatch::default() });
+        for (score, units) in entry.scores {
+            let count = sum.scores.entry(score).or_default();
+            *count = count.saturating_add(units);
+        }
     }
     sums.into_values().collect()
 }
@@ -78,6 +122,9 @@ impl MetricEvidence {
             maturing_units: self.maturing_units.saturating_add(other.maturing_units),
             last_outcome: self.last_outcome.max(other.last_outcome),
             latched: first_latched(self.latched, other.latched),
+            moments: collect_moments(self.moments.iter().chain(&other.moments).copied()),
+            histograms: collect_histograms(self.histograms.iter().chain(&other.histograms).cloned()),
+            scores: collect_scores(self.scores.iter().chain(&other.scores).cloned()),
         }
     }
 }

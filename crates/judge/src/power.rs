@@ -76,7 +76,12 @@ impl Default for Split {
 /// and at the power (see [`one_sided_reach`]). None for an effect of 0 or numbers out of range.
 pub fn units_in_all(effect: f64, control: f64, treatment: f64, z: f64, split: Split) -> Option<f64> {
     let Split { control_per_treatment: k, share_of_all } = split;
-    let usable = effect != 0.0 && control >= 0.0 && treatment >= 0.0 && k > 0.0 && inside(share_of_all / 2.0);
+    let usable = effect != 0.0
+        && control >= 0.0
+        && treatment >= 0.0
+        && k > 0.0
+        && share_of_all > 0.0
+        && share_of_all <= 1.0;
     let each = z * z * (control / k + treatment) / (effect * effect);
     usable.then(|| libm::ceil((each + each * k) / share_of_all))
 }
@@ -84,7 +89,12 @@ pub fn units_in_all(effect: f64, control: f64, treatment: f64, z: f64, split: Sp
 /// The smallest effect that `units` in all see between arms of these variances.
 pub fn seen(units: f64, control: f64, treatment: f64, z: f64, split: Split) -> Option<f64> {
     let Split { control_per_treatment: k, share_of_all } = split;
-    let usable = units > 0.0 && control >= 0.0 && treatment >= 0.0 && k > 0.0 && inside(share_of_all / 2.0);
+    let usable = units > 0.0
+        && control >= 0.0
+        && treatment >= 0.0
+        && k > 0.0
+        && share_of_all > 0.0
+        && share_of_all <= 1.0;
     let each = z * z * (control / k + treatment);
     usable.then(|| libm::sqrt((each + each * k) / (units * share_of_all)))
 }

@@ -45,9 +45,26 @@ pub fn share_interval(events: u64, trials: u64, alpha: f64, at: f64, tuned: f64)
         let steps = (p, 1.0 - p);
         log_mixture((seen - p) * n, variance * n, variance * at, steps, tuned, Sides::Two) + libm::log(alpha)
     };
-    // At the very ends the mixture is taken as excluding, so that a root is always bracketed.
-    let end = |p: f64| if p <= 0.0 || p >= 1.0 { 1.0 } else { excess(p) };
-    let low = if events == 0 { 0.0 } else { search::root(end, 0.0, seen) };
-    let high = if events == trials { 1.0 } else { search::root(end, seen, 1.0) };
+    // At the very ends nothing is computed: what lies beyond the seen share there is taken as excluded.
+    let below = |p: f64| {
+        if p <= 0.0 {
+            1.0
+        } else if p >= 1.0 {
+            -1.0
+        } else {
+            excess(p)
+        }
+    };
+    let above = |p: f64| {
+        if p >= 1.0 {
+            1.0
+        } else if p <= 0.0 {
+            -1.0
+        } else {
+            excess(p)
+        }
+    };
+    let low = if events == 0 { 0.0 } else { search::root(below, 0.0, seen) };
+    let high = if events == trials { 1.0 } else { search::root(above, seen, 1.0) };
     (low, high)
 }

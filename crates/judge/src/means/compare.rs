@@ -78,6 +78,23 @@ pub fn relative_whatever(treatment: &Average, control: &Average) -> Difference {
     }
 }
 
+/// The relative difference of adjusted means (CUPED): the adjusted difference over the control's plain mean. The control's
+/// plain mean is correlated with its adjusted one, so the variance is
+/// `var(x - θy)_T/(n_T C²) + (varx T²/C² - 2θ cov T/C + θ² vary)_C/(n_C C²)`, T and C the plain means.
+pub fn relative_adjusted(treatment: &Sample, control: &Sample) -> Difference {
+    let theta = pooled_slope(treatment, control);
+    let adjusted = absolute(&treatment.adjusted(theta), &control.adjusted(theta));
+    let (t, c) = (treatment.mean().mean, control.mean().mean);
+    let ((of_x, of_y, both), growth) = (control.variances(), t / c);
+    let of_control = of_x * growth * growth - 2.0 * theta * both * growth + theta * theta * of_y;
+    let variance = treatment.adjusted(theta).squared_error() + of_control.max(0.0) / control.units;
+    Difference {
+        estimate: adjusted.estimate / c.abs(),
+        error: libm::sqrt(variance) / c.abs(),
+        units: adjusted.units,
+    }
+}
+
 /// Whether both arms have enough for an asymptotic method: [`LEAST_UNITS`], [`LEAST_NON_ZERO`].
 pub fn enough(treatment: &Sample, control: &Sample) -> Result<(), NotEnough> {
     let arms = [(Arm::Treatment, treatment), (Arm::Control, control)];
@@ -97,7 +114,8 @@ pub fn enough(treatment: &Sample, control: &Sample) -> Result<(), NotEnough> {
 /// Whether both averages vary.
 pub fn varies(treatment: &Average, control: &Average) -> Result<(), NotEnough> {
     for (arm, average) in [(Arm::Treatment, treatment), (Arm::Control, control)] {
-        if !(average.variance > 0.0) {
+        let varies = average.variance > 0.0;
+        if !varies {
             return Err(NotEnough::NoVariance { arm });
         }
     }

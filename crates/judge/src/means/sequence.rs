@@ -63,7 +63,8 @@ impl Sequence {
     /// `null`, so it is compared with thresholds as an e-value is.
     pub fn log_evidence(&self, difference: &Difference, null: f64) -> f64 {
         let z = (difference.estimate - null) / difference.error;
-        if !(difference.error > 0.0) || z.is_nan() || (self.sides == Sides::One && z <= 0.0) {
+        let readable = difference.error > 0.0 && !z.is_nan();
+        if !readable || (self.sides == Sides::One && z <= 0.0) {
             return 0.0;
         }
         let spread = difference.units * self.square;
@@ -89,9 +90,9 @@ pub fn retuned_p(difference: &Difference, planned: f64) -> f64 {
     };
     if lower(LEAST) > 0.0 {
         LEAST
-    } else if !(lower(MOST) > 0.0) {
-        MOST
-    } else {
+    } else if lower(MOST) > 0.0 {
         crate::search::root(lower, LEAST, MOST)
+    } else {
+        MOST
     }
 }

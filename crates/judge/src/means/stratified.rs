@@ -20,7 +20,8 @@ pub const LEAST_COHORT_UNITS: u64 = 30;
 /// Σ w_e d_e with weights that need not sum to 1. None without a positive weight, or with a negative one.
 pub fn combined(parts: &[(f64, Difference)]) -> Option<Difference> {
     let total: f64 = parts.iter().map(|(weight, _)| weight).sum();
-    if !(total > 0.0) || parts.iter().any(|(weight, _)| !(*weight >= 0.0)) {
+    let usable = total > 0.0 && parts.iter().all(|(weight, _)| *weight >= 0.0);
+    if !usable {
         return None;
     }
     let (mut estimate, mut square, mut units) = (0.0, 0.0, 0.0);
@@ -83,8 +84,10 @@ pub fn compared(quantity: Quantity, cohorts: &[CohortMoments]) -> Result<Compare
         levels.push((weight, t, c));
     }
     let difference = combined(&parts).ok_or(NotEnough::NotRandomised)?;
-    if !(difference.error > 0.0) {
-        let arm = if levels.iter().all(|l| !(l.1.variance > 0.0)) { Arm::Treatment } else { Arm::Control };
+    let varies = difference.error > 0.0;
+    if !varies {
+        let treated = levels.iter().any(|l| l.1.variance > 0.0);
+        let arm = if treated { Arm::Control } else { Arm::Treatment };
         return Err(NotEnough::NoVariance { arm });
     }
     let total: f64 = levels.iter().map(|(weight, ..)| weight).sum();

@@ -127,7 +127,7 @@ mod tests {
             assert_eq!(bucket(next), index, "at {next}");
             let last = upper(index);
             assert_eq!(bucket(last), index, "at {last}");
-            assert!(last - next <= (next / 8).max(0), "{next}..={last} is wider than an eighth");
+            assert!(last - next <= next / 8, "{next}..={last} is wider than an eighth");
             next = last.wrapping_add(1);
         }
         assert_eq!((next, upper(BUCKETS - 1)), (0, u64::MAX));

@@ -21,8 +21,8 @@ fn ranks(p: f64, t: f64, lower_radius: f64, upper_radius: f64) -> Ranks {
     Ranks { lower_radius, upper_radius, lower: lower as i64, upper: upper as i64 }
 }
 
-/// For one quantile `p` fixed beforehand, two-sided at level `alpha`, tightest at `at` observations: the beta-binomial curve,
-/// half of `alpha` for each end. None unless 0 < `p` < 1, 0 < `alpha` < 1, `at` > 0 and `t` > 0.
+/// For one quantile `p` fixed beforehand, two-sided at level `alpha`, tightest at `at` observations: one beta-binomial
+/// mixture, whose two ends hold together. None unless 0 < `p` < 1, 0 < `alpha` < 1, `at` > 0 and `t` > 0.
 pub fn fixed(p: f64, t: u64, alpha: f64, at: f64) -> Option<Ranks> {
     let inside = |v: f64| v > 0.0 && v < 1.0;
     if !(inside(p) && inside(alpha) && at > 0.0 && at.is_finite() && t > 0) {

@@ -63,7 +63,7 @@ impl Bets {
     pub fn add_batch(&mut self, batch: &[(f64, u64)]) {
         let scores = || batch.iter().map(|&(score, units)| (score.clamp(0.0, 1.0), units as f64));
         let more: f64 = scores().map(|(_, units)| units).sum();
-        if !(more > 0.0) {
+        if more == 0.0 {
             return;
         }
         let stake = self.stake(self.count + more);

@@ -48,7 +48,7 @@ pub fn normal_quantile(p: f64) -> f64 {
     if p == 0.0 {
         return f64::NEG_INFINITY;
     }
-    if !(p > 0.0) {
+    if p < 0.0 || p.is_nan() {
         return f64::NAN;
     }
     // Start: Abramowitz & Stegun 26.2.23, good to 4.5e-4. Then Newton's method on ln Φ, which is nearly a parabola: it

@@ -4,7 +4,7 @@
 /// Infinite at and below 1.
 pub fn zeta(s: f64) -> f64 {
     const TERMS: u32 = 20;
-    if !(s > 1.0) {
+    if s <= 1.0 || s.is_nan() {
         return f64::INFINITY;
     }
     let head: f64 = (1..TERMS).rev().map(|k| libm::pow(f64::from(k), -s)).sum();

@@ -1,7 +1,7 @@
 //! `asymptotic_cs` and `gbstats_tests`: means, proportions, ratios and CUPED, read once and read for ever.
 
 use flagstone_judge::boundary::Sides;
-use flagstone_judge::means::compare::{Difference, absolute, relative_whatever};
+use flagstone_judge::means::compare::{Difference, absolute, relative_adjusted, relative_whatever};
 use flagstone_judge::means::sequence::{DEFAULT_PLANNED, Sequence, retuned_p};
 use flagstone_judge::means::{Average, Sample, pooled_slope, welch};
 use serde_json::Value;
@@ -38,9 +38,8 @@ pub(super) fn tests(file: &Value, suite: &mut Suite) {
     }
 }
 
-/// Both arms as averages, treatment first, and the control mean that relative differences are relative to: with CUPED the
-/// package divides by the mean that was not adjusted.
-fn arms(row: &Value) -> Result<(Average, Average, [f64; 2]), String> {
+/// Both arms as averages, treatment first, and their relative difference.
+fn arms(row: &Value) -> Result<(Average, Average, Difference), String> {
     let kind = row["kind"].as_str().unwrap_or_default();
     let sample = |arm: &Value, keys: [&str; 5]| {
         let [sum, squares, second_sum, second_squares, products] = keys;
@@ -73,24 +72,20 @@ fn arms(row: &Value) -> Result<(Average, Average, [f64; 2]), String> {
         }
         other => return Err(format!("no kind {other}")),
     };
-    let plain = if kind == "cuped" { [treatment.mean().mean, control.mean().mean] } else { [t.mean, c.mean] };
-    Ok((t, c, plain))
+    let relative =
+        if kind == "cuped" { relative_adjusted(&treatment, &control) } else { relative_whatever(&t, &c) };
+    Ok((t, c, relative))
 }
 
 fn result(file: &Value, row: &Value, test: &str, want: &Value) -> Result<(), String> {
     if want["error"].is_string() {
         return Err(format!("the reference has an error: {}", want["error"]));
     }
-    let (t, c, [plain_t, plain_c]) = arms(row)?;
+    let (t, c, relative) = arms(row)?;
     let (scale, form) = test.split_once('/').ok_or("the test has no name")?;
     let difference = match scale {
         "absolute" => absolute(&t, &c),
-        // The estimate is the adjusted difference over the plain control mean, the error that of the plain ratio.
-        "relative" => {
-            let plain = |mean: f64, average: &Average| Average { mean, ..*average };
-            let of_ratio = relative_whatever(&plain(plain_t, &t), &plain(plain_c, &c));
-            Difference { estimate: (t.mean - c.mean) / plain_c.abs(), ..of_ratio }
-        }
+        "relative" => relative,
         other => return Err(format!("no scale {other}")),
     };
     near("estimate", difference.estimate, number(want, "estimate")?, EXACT)?;
