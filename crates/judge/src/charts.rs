@@ -27,7 +27,13 @@ impl Cusum {
     /// A chart of values with mean `target` and standard deviation `sigma`; allowance and decision interval in multiples of
     /// `sigma`, usually 0.5 and 5.
     pub fn new(target: f64, sigma: f64, allowance: f64, interval: f64) -> Self {
-        Self { target, allowance: allowance * sigma, interval: interval * sigma, up: (0.0, 0), down: (0.0, 0) }
+        Self {
+            target,
+            allowance: allowance * sigma,
+            interval: interval * sigma,
+            up: (0.0, 0),
+            down: (0.0, 0),
+        }
     }
 
     /// One more value. NaN is left out.

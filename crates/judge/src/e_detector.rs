@@ -52,7 +52,8 @@ impl EDetector {
     /// 1, or would lift the rate to 1 or beyond, are left out. None when none is left or the baseline is no such rate.
     pub fn new(kind: Kind, baseline: f64, grid: &[f64]) -> Option<Self> {
         let usable = |ratio: &f64| *ratio > 1.0 && *ratio * baseline < 1.0;
-        let components: Vec<(f64, f64)> = grid.iter().copied().filter(usable).map(|ratio| (ratio, 0.0)).collect();
+        let components: Vec<(f64, f64)> =
+            grid.iter().copied().filter(usable).map(|ratio| (ratio, 0.0)).collect();
         let inside = baseline > 0.0 && baseline < 1.0;
         (inside && !components.is_empty()).then_some(Self { kind, baseline, components })
     }
@@ -117,6 +118,9 @@ mod tests {
     #[test]
     fn impossible_baselines_and_ratios_are_refused() {
         assert_eq!(EDetector::new(Kind::Cusum, 0.5, &[2.0, 1.0, f64::NAN]), None);
-        assert_eq!([0.0, 1.0, f64::NAN].map(|p| EDetector::new(Kind::Cusum, p, &DRIFT_GRID)), [None, None, None]);
+        assert_eq!(
+            [0.0, 1.0, f64::NAN].map(|p| EDetector::new(Kind::Cusum, p, &DRIFT_GRID)),
+            [None, None, None]
+        );
     }
 }

@@ -183,10 +183,8 @@ pub fn audit(metric: &str, by: &str, groups: &[Group], multiplier: impl Fn(u64) 
     for group in groups {
         collected.entry(&group.name).or_default().extend(group.cohorts.iter().filter(|c| c.is_evidence()));
     }
-    let sides: Vec<Sides<'_>> = collected
-        .into_iter()
-        .map(|(name, counts)| Sides { name, cohorts: collect_counts(counts) })
-        .collect();
+    let sides: Vec<Sides<'_>> =
+        collected.into_iter().map(|(name, counts)| Sides { name, cohorts: collect_counts(counts) }).collect();
     let able: Vec<&Sides<'_>> = sides.iter().filter(|sides| sides.assessable()).collect();
     let arm = |pick: fn(&CohortCounts) -> (u64, u64)| {
         let shares: Vec<(&str, Share)> =
@@ -224,9 +222,10 @@ struct Sides<'a> {
 
 impl Sides<'_> {
     fn total(&self, pick: fn(&CohortCounts) -> (u64, u64)) -> (u64, u64) {
-        self.cohorts.iter().map(pick).fold((0, 0), |sum, one| {
-            (u64::saturating_add(sum.0, one.0), u64::saturating_add(sum.1, one.1))
-        })
+        self.cohorts
+            .iter()
+            .map(pick)
+            .fold((0, 0), |sum, one| (u64::saturating_add(sum.0, one.0), u64::saturating_add(sum.1, one.1)))
     }
 
     fn units(&self) -> u64 {
@@ -298,7 +297,8 @@ mod tests {
     #[test]
     fn an_inherited_disparity_is_no_change() {
         // German answers are as bad in both arms: unequal, and not the candidate's doing.
-        let groups = [group("en", (1_000, 10_000), (1_000, 10_000)), group("de", (4_000, 10_000), (4_000, 10_000))];
+        let groups =
+            [group("en", (1_000, 10_000), (1_000, 10_000)), group("de", (4_000, 10_000), (4_000, 10_000))];
         let fairness = audit("wrong", "language", &groups, |_| 3.0);
         assert_eq!(fairness.treatment.as_ref().unwrap().verdict(), Bar::Fail);
         assert_eq!((fairness.verdict(), fairness.reference.as_deref()), (Bar::Pass, Some("en")));

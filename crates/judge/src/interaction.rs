@@ -136,7 +136,8 @@ fn log_rate_ratio(counts: &[CohortCounts]) -> Option<(f64, f64)> {
     // Σ x (other arm's probability), and the sum of the squares of the weights: as the estimate of `rate_ratio`.
     let arm = |pick: fn(&CohortCounts) -> u64, weight: fn(f64) -> f64| {
         evidence.iter().fold((0.0, 0.0), |(sum, squares), counts| {
-            let (x, w) = (pick(counts) as f64, weight(f64::from(counts.probability) / f64::from(SHARE_TOTAL)));
+            let (x, w) =
+                (pick(counts) as f64, weight(f64::from(counts.probability) / f64::from(SHARE_TOTAL)));
             (sum + x * w, squares + x * w * w)
         })
     };
@@ -206,9 +207,7 @@ fn association(units: &[((usize, usize), f64)], rows: usize, columns: usize) -> 
     let sum: f64 = units
         .iter()
         .filter(|(_, units)| *units > 0.0)
-        .map(|(place, units)| {
-            units * units * total / (margin(|p| p.0, place.0) * margin(|p| p.1, place.1))
-        })
+        .map(|(place, units)| units * units * total / (margin(|p| p.0, place.0) * margin(|p| p.1, place.1)))
         .sum();
     (total > 0.0).then(|| libm::sqrt(((sum - total) / total / smaller as f64).max(0.0)))
 }

@@ -55,8 +55,7 @@ pub fn wilson(share: Share, z: f64) -> Interval {
 pub fn clopper_pearson(share: Share, alpha: f64) -> Interval {
     let (x, rest) = (share.count as f64, (share.of - share.count) as f64);
     let lower = if share.count == 0 { 0.0 } else { beta_quantile(x, rest + 1.0, alpha / 2.0) };
-    let upper =
-        if share.count == share.of { 1.0 } else { beta_quantile(x + 1.0, rest, 1.0 - alpha / 2.0) };
+    let upper = if share.count == share.of { 1.0 } else { beta_quantile(x + 1.0, rest, 1.0 - alpha / 2.0) };
     Interval { lower, upper }
 }
 

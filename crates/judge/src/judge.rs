@@ -23,7 +23,8 @@ use crate::slice_verdict::{Sliced, judge_slices};
 use crate::verdict::{Judged, judge_metric, open_stage};
 use crate::words::{duration, log_e, percent, plural};
 use crate::{
-    Action, Evidence, Judgement, MetricJudgement, PlanRules, Role, RolloutState, rule, sample_ratio, slice_gate,
+    Action, Evidence, Judgement, MetricJudgement, PlanRules, Role, RolloutState, rule, sample_ratio,
+    slice_gate,
 };
 
 /// Judges a rollout at the moment `now` (unix seconds). Pure: the same arguments give the same answer, to the last bit,
@@ -44,8 +45,17 @@ pub fn judge(rules: &PlanRules, state: &RolloutState, evidence: &Evidence, now: 
     let stage = state.stage.zip(open_stage(rules, state));
     let lines = stage.map_or_else(Vec::new, |(at, stage)| {
         let metrics = &judged;
-        let gate =
-            Gate { rules, state, stage, at, evidence, metrics, sample_ratio_log_e, sample_ratio_threshold, now };
+        let gate = Gate {
+            rules,
+            state,
+            stage,
+            at,
+            evidence,
+            metrics,
+            sample_ratio_log_e,
+            sample_ratio_threshold,
+            now,
+        };
         let mut lines = gate.lines();
         let more = slice_gate::lines(rules, stage, &sliced, &sample_ratio_slices, refusal);
         if !more.is_empty() {

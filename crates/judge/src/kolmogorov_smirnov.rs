@@ -85,7 +85,8 @@ impl Distance {
             let mut below = 0.0;
             for (y, slot) in (0..=n).zip(column.iter_mut()) {
                 // Arrivals from the left, of the column before, and from below, of this one.
-                let from_left = if x == 0 { 0.0 } else { *slot * (m - x + 1) as f64 / (m - x + 1 + n - y) as f64 };
+                let from_left =
+                    if x == 0 { 0.0 } else { *slot * (m - x + 1) as f64 / (m - x + 1 + n - y) as f64 };
                 let mut here = from_left + below;
                 if x == 0 && y == 0 {
                     here = 1.0;
@@ -124,7 +125,8 @@ fn one_sample_upper(n: f64, d: f64) -> f64 {
         // Both sides at once are rare beside one: by exp(-6 n d²).
         return (2.0 * one_sided_upper(n, d)).min(1.0);
     }
-    let lower = if n <= FEW || n * libm::pow(d, 1.5) <= 1.4 { matrix_lower(n, d) } else { expanded_lower(n, d) };
+    let lower =
+        if n <= FEW || n * libm::pow(d, 1.5) <= 1.4 { matrix_lower(n, d) } else { expanded_lower(n, d) };
     (1.0 - lower).clamp(0.0, 1.0)
 }
 
@@ -166,7 +168,10 @@ fn expanded_lower(n: f64, d: f64) -> f64 {
         let each = [
             1.0,
             pi2 / 4.0 * odd2 - z2,
-            6.0 * z6 + 2.0 * z4 + (2.0 * z4 - 5.0 * z2) * pi2 / 4.0 * odd2 + pi4 * (1.0 - 2.0 * z2) / 16.0 * odd4,
+            6.0 * z6
+                + 2.0 * z4
+                + (2.0 * z4 - 5.0 * z2) * pi2 / 4.0 * odd2
+                + pi4 * (1.0 - 2.0 * z2) / 16.0 * odd4,
             -30.0 * z6 - 90.0 * z8
                 + pi2 * (135.0 * z4 - 96.0 * z6) / 4.0 * odd2
                 + pi4 * (212.0 * z4 - 60.0 * z2) / 16.0 * odd4
@@ -383,7 +388,9 @@ mod tests {
     fn the_window_starts_anew_after_firing() {
         let mut test = WindowedTest::new(0.005, 100, 30).unwrap();
         let first = |_: usize, count: usize| (0..count).collect();
-        let fired: Vec<u32> = (0..400u32).filter(|i| test.observe(f64::from(i % 7) + if *i < 200 { 0.0 } else { 5.0 }, first)).collect();
+        let fired: Vec<u32> = (0..400u32)
+            .filter(|i| test.observe(f64::from(i % 7) + if *i < 200 { 0.0 } else { 5.0 }, first))
+            .collect();
         assert!(fired.first().is_some_and(|at| (200..230).contains(at)), "{fired:?}");
         assert!(fired.get(1).is_none_or(|at| *at >= fired[0] + 100), "{fired:?}");
     }

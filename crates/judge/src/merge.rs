@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use crate::moments::CohortMoments;
 use crate::quantiles::histogram::CohortHistograms;
 use crate::{
-    CohortCounts, Evidence, ExposedSlice, ExposedUnits, Latched, MetricEvidence, ScoreBatch, Slice, SliceEvidence,
+    CohortCounts, Evidence, ExposedSlice, ExposedUnits, Latched, MetricEvidence, ScoreBatch, Slice,
+    SliceEvidence,
 };
 
 /// Entries of the same cohort and probability added up, sorted by both.

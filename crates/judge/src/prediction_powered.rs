@@ -168,7 +168,8 @@ pub fn corrected_mean(scores: &[AuditedScores], trust: Trust) -> Result<Correcte
         strata.entry((entry.judge.as_str(), entry.audit_probability)).or_default().include(entry);
     }
     strata.retain(|_, scores| scores.audited > 0 || scores.unaudited > 0);
-    let answers = strata.values().fold(0u64, |sum, s| sum.saturating_add(s.audited).saturating_add(s.unaudited));
+    let answers =
+        strata.values().fold(0u64, |sum, s| sum.saturating_add(s.audited).saturating_add(s.unaudited));
     let zero = CorrectedMean {
         mean: 0.0,
         variance: 0.0,
@@ -203,7 +204,8 @@ fn check(probability: u32, scores: &AuditedScores) -> Result<(), Uncorrectable> 
     }
     let shares = [f64::from(probability), f64::from(SHARE_TOTAL.saturating_sub(probability))];
     // No log E: a probability of which nothing can be said.
-    let log_e = sample_ratio::averaged_log_e(&[scores.audited, scores.unaudited], &shares).unwrap_or(f64::INFINITY);
+    let log_e =
+        sample_ratio::averaged_log_e(&[scores.audited, scores.unaudited], &shares).unwrap_or(f64::INFINITY);
     if probability > SHARE_TOTAL || clears(log_e, libm::log(SAMPLE_RATIO_ALARM)) {
         return Err(Uncorrectable::NotTheSample { log_e });
     }
@@ -228,7 +230,8 @@ pub fn stratum(scores: &AuditedScores, trust: Trust) -> CorrectedMean {
     let ff = spread(scores.judged_squares, scores.judged, scores.judged, n).max(0.0);
     let yf = spread(scores.products, scores.human, scores.judged, n);
     let unaudited_ff =
-        spread(scores.unaudited_judged_squares, scores.unaudited_judged, scores.unaudited_judged, more).max(0.0);
+        spread(scores.unaudited_judged_squares, scores.unaudited_judged, scores.unaudited_judged, more)
+            .max(0.0);
     let lambda = match trust {
         _ if scores.unaudited == 0 => 0.0,
         Trust::Fixed(lambda) => lambda,
@@ -309,18 +312,12 @@ mod tests {
         let mut few = AuditedScores { audit_probability: SHARE_TOTAL / 50, ..AuditedScores::default() };
         (0..99).for_each(|_| few.add(0, Some(0)));
         (0..4_851).for_each(|_| few.add(0, None));
-        assert_eq!(
-            corrected_mean(&[few], Trust::Optimal),
-            Err(Uncorrectable::TooFewAudits { audited: 99 })
-        );
+        assert_eq!(corrected_mean(&[few], Trust::Optimal), Err(Uncorrectable::TooFewAudits { audited: 99 }));
         // Ten times as many audits as were promised.
         let mut chosen = AuditedScores { audit_probability: SHARE_TOTAL / 50, ..AuditedScores::default() };
         (0..1_000).for_each(|_| chosen.add(0, Some(0)));
         (0..4_000).for_each(|_| chosen.add(0, None));
-        assert!(matches!(
-            corrected_mean(&[chosen], Trust::Optimal),
-            Err(Uncorrectable::NotTheSample { .. })
-        ));
+        assert!(matches!(corrected_mean(&[chosen], Trust::Optimal), Err(Uncorrectable::NotTheSample { .. })));
         assert!(corrected_mean(&[], Trust::Optimal).is_err());
     }
 }

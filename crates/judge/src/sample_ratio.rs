@@ -112,8 +112,7 @@ fn strata(cohorts: &[ExposedUnits]) -> Vec<([u64; 2], [f64; 2])> {
         *treated = treated.saturating_add(units.treated);
         *control = control.saturating_add(units.control);
     }
-    let shares = |probability: u32| {
-        [f64::from(probability), f64::from(SHARE_TOTAL.saturating_sub(probability))]
-    };
+    let shares =
+        |probability: u32| [f64::from(probability), f64::from(SHARE_TOTAL.saturating_sub(probability))];
     sums.into_iter().map(|((_, probability), units)| (units, shares(probability))).collect()
 }

@@ -64,8 +64,11 @@ fn refused(refusal: String) -> Line {
 
 /// Rule 3, by slice.
 fn alike(ratios: &[SliceRatio]) -> Line {
-    let suspects: Vec<String> =
-        ratios.iter().filter(|ratio| ratio.suspect).map(|r| format!("{} ({})", r.slice, log_e(r.log_e))).collect();
+    let suspects: Vec<String> = ratios
+        .iter()
+        .filter(|ratio| ratio.suspect)
+        .map(|r| format!("{} ({})", r.slice, log_e(r.log_e)))
+        .collect();
     let met = suspects.is_empty();
     let have = if met {
         format!("{} alike", plural(ratios.len() as u64, "slice"))
@@ -98,9 +101,10 @@ fn kept(rules: &PlanRules, stage: &StageRule, sliced: &Sliced, metric: &str, by:
         Bar::Pass => "kept".to_owned(),
         Bar::UnableToAssess => "unable to assess".to_owned(),
         Bar::Fail | Bar::Inconclusive => {
-            let worst = found.into_iter().flat_map(|fairness| &fairness.changes).filter_map(|change| {
-                Some((change.lower?, change.upper?, change.group.as_str()))
-            });
+            let worst = found
+                .into_iter()
+                .flat_map(|fairness| &fairness.changes)
+                .filter_map(|change| Some((change.lower?, change.upper?, change.group.as_str())));
             let worst = worst.min_by(|a, b| a.0.total_cmp(&b.0));
             worst.map_or(String::new(), |(lower, upper, group)| {
                 format!("{group} between {} and {}", percent(lower), percent(upper))

@@ -9,8 +9,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 
 use crate::alpha::clears;
-use crate::fairness::{self, Fairness, Group};
 use crate::boundary::Sides;
+use crate::fairness::{self, Fairness, Group};
 use crate::limits::{DISPLAY_BAD, DISPLAY_UNITS, FAIRNESS_HORIZON};
 use crate::means::sequence::Sequence;
 use crate::merge::{collect_counts, first_latched};
@@ -109,12 +109,7 @@ fn collect<'a>(rule: &'a SliceRule, evidence: &'a Evidence) -> Collected<'a> {
     collected
 }
 
-fn verdicts(
-    rules: &PlanRules,
-    rule: &SliceRule,
-    collected: &Collected<'_>,
-    now: u64,
-) -> Vec<SliceJudgement> {
+fn verdicts(rules: &PlanRules, rule: &SliceRule, collected: &Collected<'_>, now: u64) -> Vec<SliceJudgement> {
     let slices = rule.slices(collected.len());
     let log_threshold = rule.threshold(rules, slices);
     let log_e: Vec<f64> = collected

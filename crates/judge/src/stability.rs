@@ -38,7 +38,8 @@ pub struct Stability {
 pub fn stability(baseline: &[u64], now: &[u64], smoothing: Smoothing) -> Option<Stability> {
     let scale = scale(baseline, now)?;
     let (before, after) = (shares(baseline, smoothing), shares(now, smoothing));
-    let psi = before.iter().zip(&after).map(|(p, q)| if p == q { 0.0 } else { (q - p) * libm::log(q / p) }).sum();
+    let psi =
+        before.iter().zip(&after).map(|(p, q)| if p == q { 0.0 } else { (q - p) * libm::log(q / p) }).sum();
     let degrees = u32::try_from(baseline.len() - 1).ok()?;
     let p = if f64::is_infinite(psi) { 0.0 } else { chi_square_upper(psi / scale, degrees) };
     let alarm = psi > crate::limits::PSI_ALARM && p < crate::limits::PSI_ALARM_P;

@@ -17,7 +17,10 @@ fn every_file_of_reference_values_holds() {
         .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared"), PathBuf::from);
     let folder = shared.join("stat-vectors");
     if !folder.is_dir() {
-        println!("{} is not there: only the published numbers in the unit tests are checked", folder.display());
+        println!(
+            "{} is not there: only the published numbers in the unit tests are checked",
+            folder.display()
+        );
         return;
     }
     let mut failures = Vec::new();

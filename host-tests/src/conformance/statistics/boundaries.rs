@@ -57,9 +57,7 @@ fn value(name: &str, args: &Value) -> Result<Vec<f64>, String> {
         "two_sided_normal_best_rho" => spread(get("v_opt")?, tuned()?, Sides::Two),
         "one_sided_normal_best_rho" => spread(get("v_opt")?, tuned()?, Sides::One),
         "normal_log_mixture" => normal::log_mixture(get("s")?, get("v")?, get("v_opt")?, tuned()?, sides()),
-        "normal_mixture_bound" => {
-            normal::bound(get("v")?, get("alpha")?, get("v_opt")?, tuned()?, sides())
-        }
+        "normal_mixture_bound" => normal::bound(get("v")?, get("alpha")?, get("v_opt")?, tuned()?, sides()),
         "gamma_exponential_log_mixture" => {
             gamma::exponential_log_mixture(get("s")?, get("v")?, get("v_opt")?, get("c")?, tuned()?)
         }
@@ -106,8 +104,7 @@ fn value(name: &str, args: &Value) -> Result<Vec<f64>, String> {
         "bernoulli_confidence_interval" => {
             let (events, trials) = (count(args, "num_successes")?, count(args, "num_trials")?);
             let tuned = tuned().unwrap_or(0.05);
-            let (low, high) =
-                bernoulli::share_interval(events, trials, get("alpha")?, get("t_opt")?, tuned);
+            let (low, high) = bernoulli::share_interval(events, trials, get("alpha")?, get("t_opt")?, tuned);
             return Ok(vec![low, high]);
         }
         other => return Err(format!("no function {other}")),

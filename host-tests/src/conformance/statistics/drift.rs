@@ -7,9 +7,7 @@ use flagstone_judge::stability::{Smoothing, critical, stability};
 use serde_json::Value;
 
 use super::super::suite::Suite;
-use super::reference::{
-    EXACT, all_near, as_number, count, counts, equal, maybe, near, number, rows, within,
-};
+use super::reference::{EXACT, all_near, as_number, count, counts, equal, maybe, near, number, rows, within};
 use super::stream::{Normal, Twister};
 
 pub(super) fn run(file: &Value, suite: &mut Suite) {
@@ -49,7 +47,8 @@ fn stream(row: &Value) -> Result<Vec<f64>, String> {
 
 /// Where the detector that `key` names fires, as a list of positions.
 fn detections(key: &str, want: &Value, stream: &[f64]) -> Result<(), String> {
-    let (name, settings) = key.split_once('(').map_or((key, ""), |(name, rest)| (name, rest.trim_end_matches(')')));
+    let (name, settings) =
+        key.split_once('(').map_or((key, ""), |(name, rest)| (name, rest.trim_end_matches(')')));
     let setting = |name: &str, usual: f64| {
         let given = settings.split(',').filter_map(|part| part.split_once('='));
         given.filter(|(known, _)| *known == name).find_map(|(_, value)| value.parse().ok()).unwrap_or(usual)

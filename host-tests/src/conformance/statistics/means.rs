@@ -96,7 +96,8 @@ fn result(file: &Value, row: &Value, test: &str, want: &Value) -> Result<(), Str
     let degrees = welch::degrees(&t, &c);
     let (both, greater, lesser) = welch::p_values(&difference, degrees, 0.0);
     let (low, high) = welch::one_sided(&difference, degrees, alpha);
-    let (infinite, one_sided) = (f64::INFINITY, Sequence::tuned(planned, alpha, Sides::One).ok_or("no sequence")?);
+    let (infinite, one_sided) =
+        (f64::INFINITY, Sequence::tuned(planned, alpha, Sides::One).ok_or("no sequence")?);
     let (seq_low, seq_high) = one_sided.interval(&difference, alpha);
     let turned = Difference { estimate: -difference.estimate, ..difference };
     let ((lower, upper), p) = match form {
@@ -116,10 +117,19 @@ fn result(file: &Value, row: &Value, test: &str, want: &Value) -> Result<(), Str
         near(what, seen, *end.ok_or("the interval has no ends")?, EXACT)?;
     }
     let wanted = number(want, "p")?;
-    // One-sided sequential p-values are searched there until the bracket is this small.
-    const BRACKET: f64 = 1e-6;
-    if form.starts_with("seq_") && form != "seq_two_sided" {
-        return within("p", p, wanted, BRACKET);
+    // One-sided sequential p-values are searched there until the interval's end is this near to zero.
+    const NEAR_ZERO: f64 = 1e-6;
+    let one_of = |difference: &Difference| {
+        let sequence = Sequence::tuned(planned, wanted, Sides::One)?;
+        Some(sequence.interval(difference, wanted).0)
+    };
+    match form {
+        "seq_greater" | "seq_lesser" if p != wanted => {
+            let difference = if form == "seq_greater" { &difference } else { &turned };
+            within("p", p, wanted, 2e-2 * wanted)?;
+            return within("the end at their p", one_of(difference).unwrap_or(f64::NAN), 0.0, NEAR_ZERO);
+        }
+        _ => {}
     }
     near("p", p, wanted, EXACT)
 }

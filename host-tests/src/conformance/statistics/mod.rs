@@ -16,6 +16,7 @@ mod rate_ratio;
 mod reference;
 mod sample_ratio;
 mod scores;
+mod simulation;
 mod special;
 mod stream;
 
@@ -70,6 +71,7 @@ pub fn suite(name: &str, file: &Value) -> Suite {
         "ppi_mean" => prediction_powered::run(file, &mut suite),
         "quantile_cs" => quantiles::sequences(file, &mut suite),
         "rr_grid_eprocess" => rate_ratio::grid(file, &mut suite),
+        "simulation" => simulation::run(file, &mut suite),
         "special_functions" => special::run(file, &mut suite),
         "spotify_noninferiority" => power::spotify(file, &mut suite),
         "spotify_sample_size" => power::spotify_sizes(file, &mut suite),

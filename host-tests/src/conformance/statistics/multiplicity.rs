@@ -1,8 +1,6 @@
 //! `multiplicity`: adjusted p-values, and e-BH of 1/p, which must pick what Benjamini and Hochberg pick.
 
-use flagstone_judge::multiplicity::{
-    benjamini_hochberg, benjamini_yekutieli, bonferroni, e_bh, holm,
-};
+use flagstone_judge::multiplicity::{benjamini_hochberg, benjamini_yekutieli, bonferroni, e_bh, holm};
 use serde_json::Value;
 
 use super::super::suite::Suite;

@@ -4,7 +4,8 @@ use flagstone_judge::boundary::Sides;
 use flagstone_judge::group_sequential::bounds;
 use flagstone_judge::non_inferiority::{Better, ZTest, moving_margin, score, wald, wald_lesser};
 use flagstone_judge::power::{
-    Split, one_sided_reach, seen, units_for_means, units_for_shares, units_for_shares_on_arcsine, units_in_all,
+    Split, one_sided_reach, seen, units_for_means, units_for_shares, units_for_shares_on_arcsine,
+    units_in_all,
 };
 use flagstone_judge::special::normal_quantile;
 use serde_json::Value;
@@ -66,7 +67,10 @@ fn margin_tests(row: &Value) -> Result<(), String> {
 
 pub(super) fn spotify(file: &Value, suite: &mut Suite) {
     for row in rows(file, "cases") {
-        let name = format!("{} against {}, margin {}", row["treatment"], row["control"], row["nim_relative_to_control"]);
+        let name = format!(
+            "{} against {}, margin {}",
+            row["treatment"], row["control"], row["nim_relative_to_control"]
+        );
         suite.row(&name, relative_margin(row));
     }
 }
@@ -125,16 +129,33 @@ fn relative_margin(row: &Value) -> Result<(), String> {
     equal("units for the powered effect", &needed, &units)
 }
 
+/// The package's own example: two metrics in arms of 5 : 2 : 3, level 0.01 over four comparisons, power 0.8. The file has
+/// its results only.
 pub(super) fn spotify_sizes(file: &Value, suite: &mut Suite) {
-    let rows = file["result"]["computed"].as_array().map_or(1, Vec::len);
-    suite.skipped += rows;
-    suite.reasons.push("the file does not hold what its sizes were computed from".into());
+    let reach = one_sided_reach(0.01 / 4.0, 0.8).unwrap_or(f64::NAN);
+    let split = Split { control_per_treatment: 5.0 / 2.0, share_of_all: 0.7 };
+    let share = 0.7;
+    let rise = share * 0.006_17;
+    let risen = (share + rise) * (1.0 - share - rise);
+    let sizes = [
+        units_in_all(rise, share * (1.0 - share), risen, reach, split),
+        units_in_all(4.56 * 0.01, 2.13, 2.13, reach, split),
+    ];
+    let wanted = numbers(&file["result"], "computed");
+    for (at, size) in sizes.into_iter().enumerate() {
+        let wanted = wanted.as_ref().map_err(String::clone).and_then(|wanted| {
+            let want = wanted.get(at).copied().ok_or("there is no such result")?;
+            near("units", size.ok_or("no size")?, want, EXACT)
+        });
+        suite.row(&format!("units for metric {}", at + 1), wanted);
+    }
 }
 
 pub(super) fn group_sequential(file: &Value, suite: &mut Suite) {
     for row in rows(file, "cases") {
         let times = row["t"].as_array().map_or(0, Vec::len);
-        let name = format!("{times} looks, alpha {}, sides {}, phi {}", row["alpha"], row["sides"], row["phi"]);
+        let name =
+            format!("{times} looks, alpha {}, sides {}, phi {}", row["alpha"], row["sides"], row["phi"]);
         suite.row(&name, looks(row));
     }
 }

@@ -47,9 +47,7 @@ fn ends(want: &Value, ranks: &Ranks, sorted: &[f64], relative: f64) -> Result<()
     for (key, seen) in radii {
         maybe(want, key).map_or(Ok(()), |want| near(key, seen, want, relative))?;
     }
-    for (rank, end, seen) in
-        [("lower_rank", "lower", ranks.lower), ("upper_rank", "upper", ranks.upper)]
-    {
+    for (rank, end, seen) in [("lower_rank", "lower", ranks.lower), ("upper_rank", "upper", ranks.upper)] {
         let wanted = number(want, rank)?;
         equal(rank, &(seen as f64), &wanted)?;
         near(end, at_rank(sorted, seen), number(want, end)?, EXACT)?;

@@ -1,10 +1,10 @@
 //! `rr_grid_eprocess` and `beta_binomial_eprocess`: the primary test for bad units and its conjugate form.
 
+use flagstone_judge::CohortCounts;
 use flagstone_judge::beta_binomial::{self, Prior, Sides};
 use flagstone_judge::limits::SHARE_TOTAL;
 use flagstone_judge::rate_ratio::{HARM_GRID, harm_log_e};
 use flagstone_judge::special::log_sum_exp;
-use flagstone_judge::CohortCounts;
 use serde_json::Value;
 
 use super::super::suite::Suite;

@@ -9,8 +9,8 @@ use super::super::suite::Suite;
 use super::reference::{EXACT, all_near, count, near, number, numbers, within};
 
 const ALPHA: f64 = 0.05;
-/// Scores at which the conjugate Hoeffding form is tightest, when the package is not told.
-const USUAL_TUNING: f64 = 100.0;
+/// Scores at which the conjugate Hoeffding form is tightest.
+const TUNED_AT: f64 = 200.0;
 
 pub(super) fn run(file: &Value, suite: &mut Suite) {
     let stream: Vec<f64> = (1..=400u32)
@@ -45,7 +45,7 @@ fn check(file: &Value, method: &str, row: &Value, stream: &[f64]) -> Result<(), 
         }
         "predmix_empbern_twosided_cs" => empirical_bernstein(scores, ALPHA),
         "predmix_hoeffding_cs" => hoeffding(scores, ALPHA),
-        "conjmix_hoeffding_twosided_cs" => conjugate_hoeffding(scores, ALPHA, USUAL_TUNING),
+        "conjmix_hoeffding_twosided_cs" => conjugate_hoeffding(scores, ALPHA, TUNED_AT),
         // The package halves alpha twice.
         "conjmix_empbern_twosided_cs" => {
             conjugate_empirical_bernstein(scores, ALPHA / 4.0, number(file, "v_opt_empbern")?)
