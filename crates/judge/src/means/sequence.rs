@@ -77,22 +77,33 @@ impl Sequence {
         };
         evidence.max(0.0)
     }
-}
 
-/// The anytime-valid p-value of "no difference" when the sequence is tuned for each level in turn, as some tools report it
-/// (GrowthBook's one-sided p). Within 1e-5 and 0.4999. The judge does not use it: its ρ is fixed.
-pub fn retuned_p(difference: &Difference, planned: f64) -> f64 {
-    const LEAST: f64 = 1e-5;
-    const MOST: f64 = 0.4999;
-    let lower = |alpha: f64| {
-        let sequence = Sequence::tuned(planned, alpha, Sides::One);
-        sequence.map_or(f64::NEG_INFINITY, |sequence| sequence.interval(difference, alpha).0)
-    };
-    if lower(LEAST) > 0.0 {
-        LEAST
-    } else if lower(MOST) > 0.0 {
-        crate::search::root(lower, LEAST, MOST)
-    } else {
-        MOST
+    /// The one-sided p-value of "no difference" as GrowthBook searches it: the level is halved between 1e-5 and 0.4999 until
+    /// the interval's lower end is within 1e-6 of zero. For agreement with its digits; `exp(-log_evidence)` is exact.
+    pub fn p_by_halving(&self, difference: &Difference) -> f64 {
+        const LEAST: f64 = 1e-5;
+        const MOST: f64 = 0.4999;
+        let end = |level: f64| self.interval(difference, level).0;
+        if end(LEAST) > 0.0 {
+            return LEAST;
+        }
+        if end(MOST) < 0.0 {
+            return MOST;
+        }
+        let (mut low, mut high) = (LEAST, MOST);
+        let mut level = 0.5 * (low + high);
+        for _ in 0..100 {
+            let at = end(level);
+            if at < 0.0 {
+                low = level;
+            } else {
+                high = level;
+            }
+            level = 0.5 * (low + high);
+            if at.abs() < 1e-6 {
+                break;
+            }
+        }
+        level
     }
 }

@@ -56,6 +56,29 @@ fn money_is_made_only_on_the_right_side() {
     assert!(Bets::new(0.0, Side::Above, 0.05).is_none() && Bets::new(0.5, Side::Above, 1.0).is_none());
 }
 
+/// 400 gamblers against grades whose mean is the bar, looked at after every batch: at most one in twenty ever has twenty
+/// times his coin.
+#[test]
+fn a_bar_that_is_met_is_seldom_called_missed() {
+    let mut state = 7u64;
+    let mut random = || {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 11) as f64 / (1u64 << 53) as f64
+    };
+    let missed = (0..400).filter(|_| {
+        let mut bets = Bets::new(0.9, Side::Below, 0.05).unwrap();
+        let grade = |u: f64| if u < 0.7 { 1.0 } else { 2.0 / 3.0 };
+        (0..60).any(|_| {
+            let batch: Vec<(f64, u64)> = (0..10).map(|_| (grade(random()), 1)).collect();
+            bets.add_batch(&batch);
+            bets.log_e() >= 20f64.ln()
+        })
+    });
+    let missed = missed.count();
+    println!("{missed} of 400 called missed");
+    assert!(missed <= 28, "{missed} of 400");
+}
+
 proptest! {
     /// One more score at the bar on average never makes money: E[capital] is what it was, whatever came before.
     #[test]
