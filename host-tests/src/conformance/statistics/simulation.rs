@@ -227,7 +227,7 @@ fn single_stage(row: &Value, name: &str, suite: &mut Suite) {
         let position = RULES.iter().position(|known| known == rule);
         let Some(seen) = position.and_then(|at| seen.get(at)) else {
             suite.skipped += 1;
-            suite.reasons.push(format!("{name}, {rule}: not one of the judge's statistics"));
+            suite.reasons.push(format!("{name}, {rule}: its settings are not in the file"));
             continue;
         };
         let result = number(result, "reject_rate").and_then(|want| agrees(*seen, want, repetitions));
