@@ -4,8 +4,9 @@
 //! group's good share divided by the best group's. Two questions are kept apart:
 //!
 //! - Is the product unequal? [`disparity`], per arm, with the four-fifths rule. A rollout can inherit that; it is shown.
-//! - Did the candidate make it more unequal? [`changes`]: each group's ratio to the reference group in the treatment arm
-//!   divided by the same ratio in the control arm. That is what a gate asks.
+//! - Did the candidate make it more unequal? [`Fairness::changes`]: a group's good share, treatment over control, divided by
+//!   that of all other groups together. That is what a gate asks. (Against the others and not against the best served
+//!   group: when it is that one that lost, everybody else would seem to have gained.)
 //!
 //! A point estimate never decides. A group passes when the lower end of the interval is at or above 0.8, fails when the
 //! upper end is below, and is inconclusive between; a group with fewer than [`DISPLAY_UNITS`] units in an arm or fewer than
@@ -161,11 +162,8 @@ pub struct Fairness {
     pub treatment: Option<Disparity>,
     /// Disparity among the controls.
     pub control: Option<Disparity>,
-    /// The group that the changes are measured against: of those that can be assessed, the one best served in the control
-    /// arm.
-    pub reference: Option<String>,
-    /// For every other group: its ratio to the reference in the treatment arm, divided by that in the control arm. Below 1
-    /// it lost ground. By name.
+    /// For every group: its good share, treatment over control, divided by that of all other groups that can be assessed,
+    /// taken together. Below 1 it lost ground. By name.
     pub changes: Vec<GroupRatio>,
 }
 
@@ -191,22 +189,12 @@ pub fn audit(metric: &str, by: &str, groups: &[Group], multiplier: impl Fn(u64) 
             able.iter().filter_map(|sides| Some((sides.name, sides.good(pick)?))).collect();
         disparity(&shares, multiplier(able.iter().map(|sides| sides.units()).sum()))
     };
-    let reference = able.iter().copied().filter_map(|sides| Some((sides, sides.good(CONTROL)?))).max_by(
-        |(a, p), (b, q)| p.value().total_cmp(&q.value()).then(p.of.cmp(&q.of)).then(b.name.cmp(a.name)),
-    );
-    let reference = reference.map(|(sides, _)| sides);
-    let changes = sides
-        .iter()
-        .filter(|sides| reference.is_none_or(|reference| reference.name != sides.name))
-        .map(|sides| change(sides, reference, &multiplier))
-        .collect();
     Fairness {
         metric: metric.to_owned(),
         by: by.to_owned(),
         treatment: arm(TREATED),
         control: arm(CONTROL),
-        reference: reference.map(|sides| sides.name.to_owned()),
-        changes,
+        changes: sides.iter().map(|sides| change(sides, &able, &multiplier)).collect(),
     }
 }
 
@@ -266,15 +254,18 @@ impl Sides<'_> {
     }
 }
 
-fn change(sides: &Sides<'_>, reference: Option<&Sides<'_>>, multiplier: impl Fn(u64) -> f64) -> GroupRatio {
-    let both = reference.filter(|_| sides.assessable()).and_then(|reference| {
-        let ((own, own_variance), (other, variance)) = (sides.log_effect()?, reference.log_effect()?);
-        Some((own - other, own_variance + variance, sides.units().saturating_add(reference.units())))
+fn change(sides: &Sides<'_>, able: &[&Sides<'_>], multiplier: impl Fn(u64) -> f64) -> GroupRatio {
+    let others = able.iter().filter(|other| other.name != sides.name);
+    let others: Vec<CohortCounts> = others.flat_map(|other| other.cohorts.iter().copied()).collect();
+    let rest = Sides { name: "", cohorts: collect_counts(others) };
+    let both = Some(&rest).filter(|rest| sides.assessable() && rest.assessable()).and_then(|rest| {
+        let ((own, own_variance), (other, variance)) = (sides.log_effect()?, rest.log_effect()?);
+        Some((own - other, own_variance + variance, sides.units().saturating_add(rest.units())))
     });
     let Some((log_change, variance, units)) = both else { return GroupRatio::unable(sides.name) };
     let half = multiplier(units) * libm::sqrt(variance);
-    let end = |log: f64| libm::exp(log);
-    GroupRatio::assessed(sides.name, end(log_change), end(log_change - half), end(log_change + half))
+    let [low, middle, high] = [log_change - half, log_change, log_change + half].map(libm::exp);
+    GroupRatio::assessed(sides.name, middle, low, high)
 }
 
 #[cfg(test)]
@@ -301,7 +292,7 @@ mod tests {
             [group("en", (1_000, 10_000), (1_000, 10_000)), group("de", (4_000, 10_000), (4_000, 10_000))];
         let fairness = audit("wrong", "language", &groups, |_| 3.0);
         assert_eq!(fairness.treatment.as_ref().unwrap().verdict(), Bar::Fail);
-        assert_eq!((fairness.verdict(), fairness.reference.as_deref()), (Bar::Pass, Some("en")));
+        assert_eq!((fairness.verdict(), fairness.changes.len()), (Bar::Pass, 2));
         assert!((fairness.changes[0].ratio.unwrap() - 1.0).abs() < 1e-12);
     }
 
@@ -315,8 +306,8 @@ mod tests {
         let fairness = audit("wrong", "language", &groups, |_| 3.0);
         let verdicts: Vec<(&str, Bar)> =
             fairness.changes.iter().map(|c| (c.group.as_str(), c.verdict)).collect();
-        assert_eq!(verdicts, [("de", Bar::Fail), ("is", Bar::UnableToAssess)]);
-        assert_eq!((fairness.changes[1].ratio, fairness.verdict()), (None, Bar::Fail));
+        assert_eq!(verdicts, [("de", Bar::Fail), ("en", Bar::Pass), ("is", Bar::UnableToAssess)]);
+        assert_eq!((fairness.changes[2].ratio, fairness.verdict()), (None, Bar::Fail));
         let alone = audit("wrong", "language", &groups[2..], |_| 3.0);
         assert_eq!((alone.verdict(), alone.treatment), (Bar::UnableToAssess, None));
     }

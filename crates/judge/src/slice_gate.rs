@@ -95,7 +95,7 @@ fn kept(rules: &PlanRules, stage: &StageRule, sliced: &Sliced, metric: &str, by:
     let text = if asked_less {
         format!("`{metric}`: no `{by}` is shown to have lost ground (this stage asks for no more)")
     } else {
-        format!("`{metric}`: every `{by}` kept at least {bar} of its ratio to the best served")
+        format!("`{metric}`: every `{by}` kept at least {bar} of its ratio to the others")
     };
     let mut have = match verdict {
         Bar::Pass => "kept".to_owned(),
