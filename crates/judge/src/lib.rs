@@ -68,7 +68,10 @@
 //! # Contents
 //! [`judge()`] and the order of its rules ([`rule`]); kinds of metrics ([`kind`]) and the statistics for each: rates
 //! ([`rate_ratio`], and an independent form of it in [`beta_binomial`]), means and ratios ([`means`]), scores ([`scores`]),
-//! quantiles ([`quantiles`]); [`sample_ratio`] and the error budget [`alpha`]; planning ([`planning`], [`power`]); references for
+//! quantiles ([`quantiles`]), a judge model's scores with audits ([`prediction_powered`]); [`sample_ratio`] with
+//! [`attribution`], and the error budget [`alpha`]; parts of the population ([`SliceRule`], [`multiplicity`], [`fairness`],
+//! [`interaction`]); after the rollout [`e_detector`], and signals without a promise ([`stability`], [`charts`],
+//! [`kolmogorov_smirnov`], [`adaptive_window`]); planning ([`planning`], [`power`]); references for
 //! one look ([`non_inferiority`], [`means::welch`], [`group_sequential`]); what they stand on ([`boundary`], [`special`]).
 //! `docs/statistics.md` tells the whole story with sources.
 //!

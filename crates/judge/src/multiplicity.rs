@@ -36,8 +36,9 @@ pub fn e_bh(log_e: &[f64], alpha: f64) -> Vec<bool> {
     let mut order: Vec<(usize, f64)> = log_e.iter().copied().map(value).enumerate().collect();
     order.sort_by(|(_, a), (_, b)| b.total_cmp(a));
     let needed = |picked: usize| log_threshold(alpha, picked as f64 / tests as f64);
-    let enough = order.iter().enumerate().filter(|(rank, (_, log_e))| *log_e >= needed(rank + 1) - LOG_SLACK);
-    let count = enough.last().map_or(0, |(rank, _)| rank + 1);
+    let mut enough =
+        order.iter().enumerate().filter(|(rank, (_, log_e))| *log_e >= needed(rank + 1) - LOG_SLACK);
+    let count = enough.next_back().map_or(0, |(rank, _)| rank + 1);
     let mut picked = vec![false; tests];
     for (position, _) in order.into_iter().take(count) {
         if let Some(slot) = picked.get_mut(position) {

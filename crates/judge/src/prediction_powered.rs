@@ -11,8 +11,8 @@
 //! ```
 //!
 //! Y a person's score, F the judge's. It is unbiased for every λ; λ = 1 trusts the judge fully, λ = 0 not at all, and the
-//! default is the λ with the smallest variance, kept within 0 and 1. A useless judge then costs nothing, a good one makes a
-//! hundred audits worth several.
+//! default is the λ with the smallest variance, kept within 0 and 1. A useless judge then costs nothing; the one above makes
+//! a hundred audits worth 156.
 //!
 //! Sources: Angelopoulos, Bates, Fannjiang, Jordan & Zrnic, arXiv:2301.09633 (PPI); Angelopoulos, Duchi & Zrnic,
 //! arXiv:2311.01453 (λ).
@@ -283,7 +283,7 @@ mod tests {
     #[test]
     fn the_audit_takes_the_judges_error_off() {
         let scores = answers("judge 1");
-        let corrected = corrected_mean(&[scores.clone()], Trust::Optimal).unwrap();
+        let corrected = corrected_mean(std::slice::from_ref(&scores), Trust::Optimal).unwrap();
         assert!((corrected.judge_only - 0.234).abs() < 0.03, "{corrected:?}");
         assert!((corrected.mean - 0.12).abs() < 2.0 * corrected.standard_error(), "{corrected:?}");
         let people = stratum(&scores, Trust::Fixed(0.0));
