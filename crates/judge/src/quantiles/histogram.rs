@@ -98,7 +98,8 @@ impl Histogram {
     pub fn quantile_interval(&self, p: f64, alpha: f64, at: f64) -> (Option<u64>, Option<u64>) {
         let Some(ranks) = super::sequence::fixed(p, self.units(), alpha, at) else { return (None, None) };
         let holder = |rank: i64| u64::try_from(rank).ok().and_then(|rank| self.bucket_at(rank));
-        (holder(ranks.lower).map(floor), holder(ranks.upper).map(upper))
+        let low = holder(ranks.lower).filter(|_| ranks.has_lower).map(floor);
+        (low, holder(ranks.upper).filter(|_| ranks.has_upper).map(upper))
     }
 }
 
