@@ -29,7 +29,7 @@ pub fn bounds(times: &[f64], alpha: f64, phi: f64, sides: Sides) -> Option<Vec<f
     let mut bounds: Vec<f64> = Vec::with_capacity(times.len());
     let mut walk: Option<Walk> = None;
     let mut spent = 0.0;
-    for &time in times {
+    for (look, &time) in times.iter().enumerate() {
         let Some(before) = &walk else {
             spent = alpha * libm::pow(time, phi);
             let mut z = normal_quantile(1.0 - spent);
@@ -57,9 +57,10 @@ pub fn bounds(times: &[f64], alpha: f64, phi: f64, sides: Sides) -> Option<Vec<f
             z = HIGHEST;
             spent = until - wanted + before.chance_above(z * libm::sqrt(time), step);
         }
-        let next = before.next(time, z, step);
         bounds.push(z);
-        walk = Some(next);
+        if look + 1 < times.len() {
+            walk = Some(before.next(time, z, step));
+        }
     }
     Some(bounds)
 }

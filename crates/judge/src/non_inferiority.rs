@@ -74,21 +74,33 @@ pub fn wald_lesser(treatment: (u64, u64), control: (u64, u64), edge: f64) -> Opt
 /// Farrington and Manning's score test: the variance at the likeliest pair of shares that lies exactly `edge` apart, which
 /// keeps its level where Wald's does not (few events).
 pub fn score(treatment: (u64, u64), control: (u64, u64), edge: f64) -> Option<ZTest> {
+    score_with(treatment, control, edge, control.1 as f64)
+}
+
+/// The score test as statsmodels 0.15 computes it, for agreement with its digits. Its cubic has the control's *events* where
+/// Miettinen and Nurminen (1985) have its *units*, so the pair of shares is not quite the likeliest, and z differs from
+/// [`score`] in the third digit. Nothing here uses it.
+pub fn score_as_statsmodels(treatment: (u64, u64), control: (u64, u64), edge: f64) -> Option<ZTest> {
+    score_with(treatment, control, edge, control.0 as f64)
+}
+
+fn score_with(treatment: (u64, u64), control: (u64, u64), edge: f64, weight: f64) -> Option<ZTest> {
     let (t, n, c, m) = shares(treatment, control)?;
-    let at_edge = likeliest_at(t, c, m / n, edge);
-    let other = at_edge - edge;
+    let other = likeliest_control((t * n, n), (c * m, m), edge, weight);
+    let at_edge = other + edge;
     let variance = at_edge * (1.0 - at_edge) / n + other * (1.0 - other) / m;
     let z = (t - c - edge) / libm::sqrt(variance);
     Some(ZTest { z, p: normal_upper(z) })
 }
 
-/// The likeliest treatment share when the control's is that less `edge`: a root of a cubic (Farrington & Manning 1990),
-/// `odds` being control units for each treatment unit.
-fn likeliest_at(t: f64, c: f64, odds: f64, edge: f64) -> f64 {
-    let cubic = 1.0 + odds;
-    let square = -(1.0 + odds + t + odds * c + edge * (odds + 2.0));
-    let linear = edge * edge + edge * (2.0 * t + odds + 1.0) + t + odds * c;
-    let constant = -t * edge * (1.0 + edge);
+/// The likeliest control share when the treatment's is that plus `edge`: a root of a cubic (Miettinen & Nurminen 1985).
+/// `weight` is the control's units.
+fn likeliest_control((events, n): (f64, f64), (other, m): (f64, f64), edge: f64, weight: f64) -> f64 {
+    let (units, all) = (n + m, events + other);
+    let cubic = units;
+    let square = (n + 2.0 * m) * edge - units - all;
+    let linear = (weight * edge - units - 2.0 * other) * edge + all;
+    let constant = other * edge * (1.0 - edge);
     let third = square / (3.0 * cubic);
     let v = third * third * third - square * linear / (6.0 * cubic * cubic) + constant / (2.0 * cubic);
     let u = libm::sqrt((third * third - linear / (3.0 * cubic)).max(0.0)) * if v < 0.0 { -1.0 } else { 1.0 };
@@ -96,5 +108,5 @@ fn likeliest_at(t: f64, c: f64, odds: f64, edge: f64) -> f64 {
         return -third;
     }
     let angle = (PI + libm::acos((v / (u * u * u)).clamp(-1.0, 1.0))) / 3.0;
-    (2.0 * u * libm::cos(angle) - third).clamp(edge.max(0.0), (1.0 + edge).min(1.0))
+    (2.0 * u * libm::cos(angle) - third).clamp((-edge).max(0.0), (1.0 - edge).min(1.0))
 }

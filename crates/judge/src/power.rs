@@ -72,7 +72,7 @@ impl Default for Split {
     }
 }
 
-/// Units in all to see `effect` between arms of these variances: rounded up. `z` is the sum of the quantiles at the level
+/// Units in all to see `effect` between arms of these variances: treatment units rounded up, then all. `z` is the sum of the quantiles at the level
 /// and at the power (see [`one_sided_reach`]). None for an effect of 0 or numbers out of range.
 pub fn units_in_all(effect: f64, control: f64, treatment: f64, z: f64, split: Split) -> Option<f64> {
     let Split { control_per_treatment: k, share_of_all } = split;
@@ -82,8 +82,8 @@ pub fn units_in_all(effect: f64, control: f64, treatment: f64, z: f64, split: Sp
         && k > 0.0
         && share_of_all > 0.0
         && share_of_all <= 1.0;
-    let each = z * z * (control / k + treatment) / (effect * effect);
-    usable.then(|| libm::ceil((each + each * k) / share_of_all))
+    let treated = libm::ceil(z * z * (control / k + treatment) / (effect * effect));
+    usable.then(|| libm::ceil((treated + treated * k) / share_of_all))
 }
 
 /// The smallest effect that `units` in all see between arms of these variances.

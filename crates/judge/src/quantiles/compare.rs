@@ -89,18 +89,35 @@ pub fn larger_log_e(
     if n == 0 || m == 0 {
         return Some(0.0);
     }
-    let mut least = f64::INFINITY;
-    let mut floor = 0u64;
-    for bucket in edges(upper_arm, lower_arm, by) {
-        let ceiling = bucket;
+    let (possibly, certainly) = (upper_arm.possibly(), lower_arm.certainly());
+    let (mut worst, mut floor) = (Vec::new(), 0u64);
+    for ceiling in edges(upper_arm, lower_arm, by) {
         // x anywhere in floor..=ceiling: at worst as many of the upper arm as at its end, as few of the lower as before it.
-        let moved = ceiling.saturating_add_signed(by);
-        let upto = n - upper_arm.possibly_at_most(moved).min(n);
-        let under = if floor == 0 { 0 } else { lower_arm.certainly_at_most(floor - 1) };
-        let evidence =
-            log_e(above, 1.0 - p, upto, n, PriorSides::One)? + log_e(below, p, under, m, PriorSides::One)?;
-        least = least.min(evidence);
+        let upto = possibly.at_most(ceiling.saturating_add_signed(by));
+        let under = floor.checked_sub(1).map_or(0, |before| certainly.at_most(before));
+        worst.push((n.saturating_sub(upto), under));
         floor = ceiling.saturating_add(1);
+    }
+    let at = |index: usize| -> Option<(f64, f64)> {
+        let (over, under) = worst.get(index)?;
+        let upper = log_e(above, 1.0 - p, *over, n, PriorSides::One)?;
+        Some((upper, log_e(below, p, *under, m, PriorSides::One)?))
+    };
+    let last = worst.len().checked_sub(1)?;
+    let (first, end) = (at(0)?, at(last)?);
+    let mut least = f64::min(first.0 + first.1, end.0 + end.1);
+    // The upper arm's evidence only falls from bucket to bucket and the lower arm's only rises, so the sum within a stretch is
+    // at least the former's end with the latter's beginning: stretches that cannot hold the minimum are passed over.
+    let mut stretches = vec![((0, first), (last, end))];
+    while let Some(((from, early), (to, late))) = stretches.pop() {
+        let middle = usize::midpoint(from, to);
+        if middle == from || late.0 + early.1 >= least {
+            continue;
+        }
+        let between = at(middle)?;
+        least = least.min(between.0 + between.1);
+        stretches.push(((from, early), (middle, between)));
+        stretches.push(((middle, between), (to, late)));
     }
     Some(least)
 }

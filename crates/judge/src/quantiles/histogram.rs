@@ -72,16 +72,24 @@ impl Histogram {
         self.buckets.values().fold(0, |sum, units| sum.saturating_add(*units))
     }
 
-    /// Units whose value is at most `value`, counting whole buckets only: those certainly not above it.
-    pub fn certainly_at_most(&self, value: u64) -> u64 {
-        let whole = self.buckets.iter().filter(|(bucket, _)| upper(**bucket) <= value);
-        whole.fold(0, |sum, (_, units)| sum.saturating_add(*units))
+    /// Values by which `begun` of a bucket says it counts, in order, each with the units counted up to there.
+    fn running(&self, begun: impl Fn(u16) -> u64) -> Counts {
+        let mut sum = 0u64;
+        let steps = self.buckets.iter().map(|(bucket, units)| {
+            sum = sum.saturating_add(*units);
+            (begun(*bucket), sum)
+        });
+        Counts { steps: steps.collect() }
     }
 
-    /// Units whose value may be at most `value`: all whose bucket begins there or below.
-    pub fn possibly_at_most(&self, value: u64) -> u64 {
-        let begun = self.buckets.iter().filter(|(bucket, _)| floor(**bucket) <= value);
-        begun.fold(0, |sum, (_, units)| sum.saturating_add(*units))
+    /// Units whose value is certainly at most some value: those whose bucket ends there or below.
+    pub fn certainly(&self) -> Counts {
+        self.running(upper)
+    }
+
+    /// Units whose value may be at most some value: those whose bucket begins there or below.
+    pub fn possibly(&self) -> Counts {
+        self.running(floor)
     }
 
     /// The bucket that holds the observation of `rank` (1 is the smallest).
@@ -98,7 +106,23 @@ impl Histogram {
     pub fn quantile_interval(&self, p: f64, alpha: f64, at: f64) -> (Option<u64>, Option<u64>) {
         let Some(ranks) = super::sequence::fixed(p, self.units(), alpha, at) else { return (None, None) };
         let holder = |rank: i64| u64::try_from(rank).ok().and_then(|rank| self.bucket_at(rank));
-        (holder(ranks.lower).map(floor), holder(ranks.upper).map(upper))
+        let low = holder(ranks.lower).filter(|_| ranks.has_lower).map(floor);
+        (low, holder(ranks.upper).filter(|_| ranks.has_upper).map(upper))
+    }
+}
+
+/// How many units lie at most at a value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Counts {
+    /// Values in order, with the units counted from there on.
+    steps: Vec<(u64, u64)>,
+}
+
+impl Counts {
+    /// Units at most at `value`.
+    pub fn at_most(&self, value: u64) -> u64 {
+        let passed = self.steps.partition_point(|(from, _)| *from <= value);
+        passed.checked_sub(1).and_then(|index| self.steps.get(index)).map_or(0, |(_, units)| *units)
     }
 }
 
@@ -144,7 +168,8 @@ mod tests {
             [5, 5, 103, 1_023]
         );
         assert_eq!((histogram.bucket_at(0), histogram.bucket_at(5)), (None, None));
-        assert_eq!((histogram.certainly_at_most(100), histogram.certainly_at_most(103)), (2, 3));
+        assert_eq!([100, 103].map(|v| histogram.certainly().at_most(v)), [2, 3]);
+        assert_eq!([4, 95, 96].map(|v| histogram.possibly().at_most(v)), [0, 2, 3]);
         // Four units bound no p95 from above.
         assert_eq!(histogram.quantile_interval(0.95, 0.05, 1_000.0).1, None);
     }

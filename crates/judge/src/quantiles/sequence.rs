@@ -13,12 +13,23 @@ pub struct Ranks {
     pub lower: i64,
     /// The upper end. Above `t`: no upper bound; say so and do not show the largest observation in its place.
     pub upper: i64,
+    /// Whether the lower end is a bound at all: the share below may not be 0.
+    pub has_lower: bool,
+    /// Whether the upper end is one: the share below may not be 1. (Published ranks stop at `t` all the same.)
+    pub has_upper: bool,
 }
 
 fn ranks(p: f64, t: f64, lower_radius: f64, upper_radius: f64) -> Ranks {
     let lower = libm::floor(t * (p - lower_radius) + 1.0);
     let upper = libm::ceil(t * (p + upper_radius));
-    Ranks { lower_radius, upper_radius, lower: lower as i64, upper: upper as i64 }
+    Ranks {
+        lower_radius,
+        upper_radius,
+        lower: lower as i64,
+        upper: upper as i64,
+        has_lower: p - lower_radius > 1e-12,
+        has_upper: p + upper_radius < 1.0 - 1e-12 && upper <= t,
+    }
 }
 
 /// For one quantile `p` fixed beforehand, two-sided at level `alpha`, tightest at `at` observations: one beta-binomial

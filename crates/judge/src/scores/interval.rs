@@ -4,7 +4,7 @@
 use super::betting::{Bets, Side};
 use crate::boundary::{Sides, gamma, normal};
 
-/// All bars on a grid of `1/steps` that no gambler has beaten: capital below 2/α on either side, each with half of α.
+/// All bars on a grid of `1/steps` that no gambler has beaten: capital at most 2/α on either side, each side with half of α.
 /// Widened by one grid step, so that a bar between two points is not lost.
 pub fn betting(scores: &[f64], alpha: f64, steps: u32) -> (f64, f64) {
     let threshold = libm::log(2.0 / alpha);
@@ -12,7 +12,7 @@ pub fn betting(scores: &[f64], alpha: f64, steps: u32) -> (f64, f64) {
     let kept = |index: u32| {
         let bar = f64::from(index) * step;
         [Side::Above, Side::Below].into_iter().all(|side| {
-            let mut bets = Bets::unchecked(bar, side, alpha);
+            let mut bets = Bets::unchecked(bar, side, alpha / 2.0);
             scores.iter().for_each(|score| bets.add(*score));
             bets.log_e() <= threshold
         })

@@ -63,9 +63,8 @@ pub fn noncentral_t_lower(t: f64, degrees: f64, shift: f64) -> f64 {
     if t == 0.0 {
         return below_zero;
     }
-    let grow = libm::log1p(degrees / (t * t));
     let (x, y) = (t * t / (degrees + t * t), degrees / (degrees + t * t));
-    let (ln_x, ln_y) = (-grow, libm::log(degrees) - 2.0 * libm::log(t) - grow);
+    let (ln_x, ln_y) = (-libm::log1p(degrees / (t * t)), -libm::log1p(t * t / degrees));
     let half = shift * shift / 2.0;
     let odd = |a: f64| libm::exp(beta_lower_parts(a, degrees / 2.0, x, y, ln_x, ln_y).min(0.0));
     let (mut p, mut q) =

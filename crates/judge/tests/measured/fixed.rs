@@ -37,7 +37,7 @@ fn sample_sizes_and_score_tests_agree_with_statsmodels() {
         let wald = non_inferiority::wald(t, c, edge).unwrap();
         close(&case.to_string(), wald.z, number("wald_z"), 1e-9);
         close(&case.to_string(), wald.p, number("wald_p"), 1e-9);
-        let score = non_inferiority::score(t, c, edge).unwrap();
+        let score = non_inferiority::score_as_statsmodels(t, c, edge).unwrap();
         close(&case.to_string(), score.z, number("score_z(Miettinen-Nurminen/Farrington-Manning)"), 1e-9);
         close(&case.to_string(), score.p, number("score_p"), 1e-9);
     }
@@ -136,7 +136,12 @@ fn what_the_design_states() {
         near(*got, want, 5e-5);
     }
     near(non_inferiority::wald((880, 1_000), (900, 1_000), -0.05).unwrap().z, 2.145_047, 1e-6);
-    near(non_inferiority::score((880, 1_000), (900, 1_000), -0.05).unwrap().z, 2.117_167, 1e-6);
+    near(
+        non_inferiority::score_as_statsmodels((880, 1_000), (900, 1_000), -0.05).unwrap().z,
+        2.117_167,
+        1e-6,
+    );
+    the_score_test_maximises_the_likelihood();
     assert_eq!(group_sequential::bounds(&[0.5, 0.4], 0.05, 2.0, Sides::Two), None);
     assert_eq!(group_sequential::bounds(&[0.5, 1.2], 0.05, 2.0, Sides::Two), None);
     assert_eq!(power::units_for_shares(0.1, 0.1, 0.05, 0.8), None);
@@ -145,4 +150,23 @@ fn what_the_design_states() {
     let seen = power::seen_by_sequence(&sequence, 5_000.0, 0.01, 0.05, 0.8).unwrap();
     assert!(seen > 0.01 * (1.96 + 0.84) && seen < 0.01 * 5.0, "{seen}");
     assert_eq!(non_inferiority::frozen_margin(0.1, -2.0), 0.2);
+}
+
+/// The pair of shares behind the score test against a search for the likeliest pair.
+fn the_score_test_maximises_the_likelihood() {
+    for (t, c, edge) in
+        [((880, 1_000), (900, 1_000), -0.05), ((3, 40), (9, 90), 0.02), ((88, 100), (90, 100), -0.05)]
+    {
+        let (x, n, y, m) = (f64::from(t.0), f64::from(t.1), f64::from(c.0), f64::from(c.1));
+        let likelihood = |p: f64| {
+            let q = p - edge;
+            x * p.ln() + (n - x) * (1.0 - p).ln() + y * q.ln() + (m - y) * (1.0 - q).ln()
+        };
+        let steps = (1..1_000_000).map(|i| f64::from(i) / 1e6).filter(|p| *p - edge > 0.0 && *p - edge < 1.0);
+        let best = steps.max_by(|a, b| likelihood(*a).total_cmp(&likelihood(*b))).unwrap();
+        let variance = best * (1.0 - best) / n + (best - edge) * (1.0 - best + edge) / m;
+        let want = (x / n - y / m - edge) / variance.sqrt();
+        let units = |(x, n): (u32, u32)| (u64::from(x), u64::from(n));
+        close("z", non_inferiority::score(units(t), units(c), edge).unwrap().z, want, 1e-4);
+    }
 }
