@@ -12,8 +12,11 @@ use std::collections::VecDeque;
 
 use crate::special::ln_gamma;
 
-/// Products of the sample sizes up to this are counted exactly (a moment's work); see [`Distance::p`].
+/// Products of the sample sizes up to this are counted exactly by [`Distance::p`]: a few hundredths of a second.
 pub const EXACT_CELLS: u64 = 4_000_000;
+
+/// And up to this by [`Distance::exact_p`], for those who ask for it: about a second.
+pub const MOST_CELLS: u64 = 100_000_000;
 
 /// The distance of two samples.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,18 +63,20 @@ impl Distance {
 
     /// The exact p-value up to [`EXACT_CELLS`], the other beyond.
     pub fn p(self) -> f64 {
-        self.exact_p().unwrap_or_else(|| self.effective_p())
+        let [m, n] = self.sizes;
+        let exact = if m.saturating_mul(n) <= EXACT_CELLS { self.exact_p() } else { None };
+        exact.unwrap_or_else(|| self.effective_p())
     }
 
     /// Probability of a distance at least this large when the samples come from one continuous distribution. None when the
-    /// product of the sizes is above [`EXACT_CELLS`].
+    /// product of the sizes is above [`MOST_CELLS`].
     ///
     /// Every interleaving of the samples is a path of steps right and up, all equally likely. The probability that a path
     /// has not yet been as far from the diagonal is carried along, and what leaves is added up: only positive terms, so the
     /// far tail is as exact as the middle.
     pub fn exact_p(self) -> Option<f64> {
         let [m, n] = self.sizes;
-        if m.checked_mul(n)? > EXACT_CELLS {
+        if m.checked_mul(n)? > MOST_CELLS {
             return None;
         }
         if self.steps == 0 {
