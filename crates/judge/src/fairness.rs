@@ -189,12 +189,13 @@ pub fn audit(metric: &str, by: &str, groups: &[Group], multiplier: impl Fn(u64) 
             able.iter().filter_map(|sides| Some((sides.name, sides.good(pick)?))).collect();
         disparity(&shares, multiplier(able.iter().map(|sides| sides.units()).sum()))
     };
+    let everyone = collect_counts(able.iter().flat_map(|sides| sides.cohorts.iter().copied()));
     Fairness {
         metric: metric.to_owned(),
         by: by.to_owned(),
         treatment: arm(TREATED),
         control: arm(CONTROL),
-        changes: sides.iter().map(|sides| change(sides, &able, &multiplier)).collect(),
+        changes: sides.iter().map(|sides| change(sides, &everyone, &multiplier)).collect(),
     }
 }
 
@@ -254,11 +255,26 @@ impl Sides<'_> {
     }
 }
 
-fn change(sides: &Sides<'_>, able: &[&Sides<'_>], multiplier: impl Fn(u64) -> f64) -> GroupRatio {
-    let others = able.iter().filter(|other| other.name != sides.name);
-    let others: Vec<CohortCounts> = others.flat_map(|other| other.cohorts.iter().copied()).collect();
-    let rest = Sides { name: "", cohorts: collect_counts(others) };
-    let both = Some(&rest).filter(|rest| sides.assessable() && rest.assessable()).and_then(|rest| {
+/// What is left of a cohort's counts without those of `part`.
+fn without(all: CohortCounts, part: &[CohortCounts]) -> CohortCounts {
+    let own = part.iter().find(|own| (own.cohort, own.probability) == (all.cohort, all.probability));
+    own.map_or(all, |own| CohortCounts {
+        treated_bad: all.treated_bad.saturating_sub(own.treated_bad),
+        control_bad: all.control_bad.saturating_sub(own.control_bad),
+        treated_units: all.treated_units.saturating_sub(own.treated_units),
+        control_units: all.control_units.saturating_sub(own.control_units),
+        ..all
+    })
+}
+
+/// `everyone` holds the counts of all groups that can be assessed, this one among them if it can.
+fn change(sides: &Sides<'_>, everyone: &[CohortCounts], multiplier: impl Fn(u64) -> f64) -> GroupRatio {
+    if !sides.assessable() {
+        return GroupRatio::unable(sides.name);
+    }
+    let rest =
+        Sides { name: "", cohorts: everyone.iter().map(|all| without(*all, &sides.cohorts)).collect() };
+    let both = Some(&rest).filter(|rest| rest.assessable()).and_then(|rest| {
         let ((own, own_variance), (other, variance)) = (sides.log_effect()?, rest.log_effect()?);
         Some((own - other, own_variance + variance, sides.units().saturating_add(rest.units())))
     });

@@ -79,7 +79,7 @@ pub fn judge(rules: &PlanRules, state: &RolloutState, evidence: &Evidence, now: 
         sample_ratio_log_e,
         sample_ratio_log_threshold: sample_ratio_threshold,
         attempt_alpha: rules.rollback_alpha(),
-        slices: sliced.slices,
+        slices: sliced.slices.into_iter().flatten().collect(),
         fairness: sliced.fairness,
         sample_ratio_slices,
     }

@@ -19,15 +19,9 @@ pub(crate) fn lines(
     if !ratios.is_empty() {
         lines.push(alike(ratios));
     }
-    for rule in &rules.slices {
-        let own = |judged: &&SliceJudgement| {
-            judged.metric == rule.metric && judged.role == rule.role && judged.slice.0.contains_key(&rule.by)
-        };
-        let worst = sliced
-            .slices
-            .iter()
-            .filter(own)
-            .max_by(|a, b| strength(a).total_cmp(&strength(b)).then_with(|| b.slice.cmp(&a.slice)));
+    for (rule, own) in rules.slices.iter().zip(&sliced.slices) {
+        let worst =
+            own.iter().max_by(|a, b| strength(a).total_cmp(&strength(b)).then_with(|| b.slice.cmp(&a.slice)));
         let (name, by) = (&rule.metric, &rule.by);
         let text = format!("`{name}`: no harm in any `{by}`");
         let met = worst.is_none_or(|worst| worst.verdict != SliceVerdict::Harmed);
@@ -121,7 +115,7 @@ fn kept(rules: &PlanRules, stage: &StageRule, sliced: &Sliced, metric: &str, by:
 
 /// Why slices roll back; empty when none does.
 pub(crate) fn harm_reasons(rules: &PlanRules, sliced: &Sliced, now: u64) -> Vec<String> {
-    let harmed = sliced.slices.iter().filter(|judged| judged.latched.is_some());
+    let harmed = sliced.slices.iter().flatten().filter(|judged| judged.latched.is_some());
     let reason = |judged: &SliceJudgement| {
         let since = judged.latched.map_or(0, |latched| now.saturating_sub(latched.at));
         let when = if since == 0 { String::new() } else { format!(", first seen {} ago", duration(since)) };

@@ -74,7 +74,8 @@ pub struct SliceJudgement {
 /// Everything that slices say.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub(crate) struct Sliced {
-    pub(crate) slices: Vec<SliceJudgement>,
+    /// One list for each slice rule, in the plan's order.
+    pub(crate) slices: Vec<Vec<SliceJudgement>>,
     pub(crate) fairness: Vec<Fairness>,
 }
 
@@ -85,7 +86,7 @@ pub(crate) fn judge_slices(rules: &PlanRules, evidence: &Evidence, now: u64) -> 
     let mut sliced = Sliced::default();
     for rule in &rules.slices {
         let collected = collect(rule, evidence);
-        sliced.slices.extend(verdicts(rules, rule, &collected, now));
+        sliced.slices.push(verdicts(rules, rule, &collected, now));
         if rule.role == SliceRole::Fairness {
             sliced.fairness.push(groups_kept(rules, rule, &collected));
         }
