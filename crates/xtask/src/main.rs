@@ -80,7 +80,7 @@ enum Command {
         after_help = "Examples:\n  cargo xtask conformance\n  cargo xtask conformance --data ../shared/conformance --json"
     )]
     Conformance {
-        /// Arguments for the runner (`--data DIR`, `--json`).
+        /// Arguments for the runner (`--data DIR`, `--statistics DIR`, `--json`).
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<OsString>,
     },
