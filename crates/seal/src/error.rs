@@ -2,7 +2,10 @@
 //! uses nothing else) and prose for people.
 
 use alloc::string::String;
+#[cfg(feature = "words")]
 use core::fmt;
+
+use crate::told::Told;
 
 /// The reason something was refused. Nothing of a refused input is used.
 ///
@@ -18,16 +21,16 @@ pub enum SealError {
     /// The note is longer than its limit.
     NoteTooLong {
         /// Its length in bytes.
-        length: u64,
+        length: Told<u64>,
         /// The limit in bytes.
-        limit: u64,
+        limit: Told<u64>,
     },
     /// The payload is longer than the policy allows.
     PayloadTooLong {
         /// Its length in bytes.
-        length: u64,
+        length: Told<u64>,
         /// The policy's limit in bytes.
-        limit: u64,
+        limit: Told<u64>,
     },
     /// The note is not UTF-8 text with LF line ends, or has no signature block.
     BadNote,
@@ -40,14 +43,14 @@ pub enum SealError {
     /// A signature by a known key does not verify.
     BadSignature {
         /// The name on the signature line.
-        signer: String,
+        signer: Told<String>,
     },
     /// Too few keys of the role signed.
     Threshold {
         /// Keys the role asks for.
-        needed: u32,
+        needed: Told<u32>,
         /// Different keys of the role that signed.
-        found: u32,
+        found: Told<u32>,
     },
     /// Enough known keys signed, but they do not hold the role for this environment.
     WrongRole,
@@ -60,21 +63,21 @@ pub enum SealError {
     /// The statement is not in its one canonical form.
     BadStatement {
         /// The line, counted from 1, where it departs.
-        line: u32,
+        line: Told<u32>,
     },
     /// The statement is for another audience.
     WrongAudience {
         /// What the statement says.
-        found: String,
+        found: Told<String>,
         /// What the reader is.
-        expected: String,
+        expected: Told<String>,
     },
     /// The statement is for another environment.
     WrongEnvironment {
         /// What the statement says.
-        found: String,
+        found: Told<String>,
         /// What the reader is.
-        expected: String,
+        expected: Told<String>,
     },
     /// The statement claims an epoch that the trust root has not reached.
     EpochAhead,
@@ -85,19 +88,19 @@ pub enum SealError {
     /// Same (epoch, sequence) as one accepted before, but another statement. Both are evidence: keep them.
     Equivocation {
         /// Digest of the statement accepted before.
-        stored: [u8; 32],
+        stored: Told<[u8; 32]>,
         /// Digest of the statement offered now.
-        offered: [u8; 32],
+        offered: Told<[u8; 32]>,
     },
     /// Issued further ahead of the reader's clock than the skew allowed.
     IssuedInFuture {
         /// The statement's time of issue, unix seconds.
-        issued: u64,
+        issued: Told<u64>,
     },
     /// No longer valid.
     Expired {
         /// The statement's end, unix seconds.
-        expires: u64,
+        expires: Told<u64>,
     },
     /// Ends before it begins, or lives longer than its kind may.
     BadLifetime,
@@ -120,7 +123,7 @@ pub enum SealError {
     /// The trust root itself has expired.
     TrustExpired {
         /// Its end, unix seconds.
-        expires: u64,
+        expires: Told<u64>,
     },
     /// The next trust statement is not exactly one version on.
     TrustVersion,
@@ -176,6 +179,7 @@ impl SealError {
     }
 }
 
+#[cfg(feature = "words")]
 impl fmt::Display for SealError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -242,4 +246,5 @@ impl fmt::Display for SealError {
     }
 }
 
+#[cfg(feature = "words")]
 impl core::error::Error for SealError {}

@@ -2,6 +2,7 @@
 
 use crate::error::SealError;
 use crate::limits;
+use crate::told::told;
 
 /// The first eight bytes: format 1.
 pub const MAGIC: [u8; 8] = *b"FLAGS\0\0\x01";
@@ -37,10 +38,10 @@ fn lengths(file: &[u8], max_payload: u64) -> Result<(u32, u64), SealError> {
     let payload = u64::from_be_bytes([p0, p1, p2, p3, p4, p5, p6, p7]);
     let limit = u64::try_from(limits::MAX_NOTE_BYTES).unwrap_or(u64::MAX);
     if u64::from(note) > limit {
-        return Err(SealError::NoteTooLong { length: u64::from(note), limit });
+        return Err(SealError::NoteTooLong { length: told(|| u64::from(note)), limit: told(|| limit) });
     }
     if payload > max_payload {
-        return Err(SealError::PayloadTooLong { length: payload, limit: max_payload });
+        return Err(SealError::PayloadTooLong { length: told(|| payload), limit: told(|| max_payload) });
     }
     Ok((note, payload))
 }

@@ -126,6 +126,7 @@ mod statement;
 #[cfg(test)]
 mod testing;
 mod text;
+mod told;
 mod trust;
 
 pub use error::SealError;
@@ -144,4 +145,5 @@ pub use sign::{
 pub use statement::{
     Floor, PulseStage, PulseStatement, Role, RoleKind, SnapshotStatement, Statement, TrustStatement,
 };
+pub use told::Told;
 pub use trust::TrustRoot;

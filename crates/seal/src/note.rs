@@ -9,6 +9,7 @@ use crate::base64;
 use crate::error::SealError;
 use crate::key::is_name;
 use crate::limits;
+use crate::told::told;
 
 /// What a signature line begins with: an em dash and a space.
 const DASH: &str = "\u{2014} ";
@@ -39,7 +40,10 @@ impl<'a> Note<'a> {
     /// [`SealError::TooManySignatures`].
     pub fn parse(bytes: &'a [u8], limit: usize) -> Result<Self, SealError> {
         if bytes.len() > limit {
-            return Err(SealError::NoteTooLong { length: as_u64(bytes.len()), limit: as_u64(limit) });
+            return Err(SealError::NoteTooLong {
+                length: told(|| as_u64(bytes.len())),
+                limit: told(|| as_u64(limit)),
+            });
         }
         // All ASCII control characters but LF; what else a statement may hold is its own reader's business.
         if bytes.iter().any(|byte| *byte < 0x20 && *byte != b'\n') {

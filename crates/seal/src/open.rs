@@ -11,6 +11,7 @@ use crate::policy::{Mark, OpenPolicy};
 use crate::quorum;
 use crate::statement::{self, Form, RoleKind, SnapshotStatement};
 use crate::text::sha256;
+use crate::told::told;
 use crate::trust::TrustRoot;
 
 /// A sealed file that passed every check.
@@ -62,12 +63,15 @@ pub(crate) fn check_place(
     my_environment: &str,
 ) -> Result<(), SealError> {
     if audience != my_audience {
-        return Err(SealError::WrongAudience { found: audience.into(), expected: my_audience.into() });
+        return Err(SealError::WrongAudience {
+            found: told(|| audience.into()),
+            expected: told(|| my_audience.into()),
+        });
     }
     if environment != my_environment {
         return Err(SealError::WrongEnvironment {
-            found: environment.into(),
-            expected: my_environment.into(),
+            found: told(|| environment.into()),
+            expected: told(|| my_environment.into()),
         });
     }
     Ok(())
@@ -80,7 +84,10 @@ pub(crate) fn check_mark(mark: Mark, stored: Mark) -> Result<(), SealError> {
         return Err(SealError::Rollback);
     }
     if new == old && mark.digest != stored.digest {
-        return Err(SealError::Equivocation { stored: stored.digest, offered: mark.digest });
+        return Err(SealError::Equivocation {
+            stored: told(|| stored.digest),
+            offered: told(|| mark.digest),
+        });
     }
     Ok(())
 }
@@ -100,15 +107,15 @@ pub(crate) fn check_floor(mark: Mark, trust: &TrustRoot, environment: &str) -> R
 pub(crate) fn check_time<S: Form>(statement: &S, trust: &TrustRoot, now: u64) -> Result<(), SealError> {
     let now = now.max(trust.issued());
     if trust.expires() <= now {
-        return Err(SealError::TrustExpired { expires: trust.expires() });
+        return Err(SealError::TrustExpired { expires: told(|| trust.expires()) });
     }
     statement.check_period()?;
     let (issued, expires) = statement.period();
     if issued > now.saturating_add(limits::MAX_CLOCK_SKEW) {
-        return Err(SealError::IssuedInFuture { issued });
+        return Err(SealError::IssuedInFuture { issued: told(|| issued) });
     }
     if expires <= now {
-        return Err(SealError::Expired { expires });
+        return Err(SealError::Expired { expires: told(|| expires) });
     }
     Ok(())
 }

@@ -7,6 +7,7 @@ use crate::error::SealError;
 use crate::key::VerifierKey;
 use crate::note::Note;
 use crate::statement::{RoleKind, TrustStatement};
+use crate::told::told;
 
 /// What the keys that signed a note amount to for one role.
 #[derive(Default)]
@@ -32,13 +33,13 @@ pub(crate) fn verify(
     refuse_duplicates(note)?;
     let mut count = Count::default();
     for line in note.signatures() {
-        let known = |key: &&VerifierKey| key.name() == line.name && key.id() == line.id;
-        let Some(key) = trust.roles.iter().flat_map(|role| &role.keys).find(known) else {
+        let known = |key: &VerifierKey| key.name() == line.name && key.id() == line.id;
+        let Some(key) = trust.find_key(known) else {
             continue;
         };
         let signature = line.signature.as_slice().try_into();
         if !signature.is_ok_and(|signature| key.verifies(note.text().as_bytes(), signature)) {
-            return Err(SealError::BadSignature { signer: line.name.into() });
+            return Err(SealError::BadSignature { signer: told(|| line.name.into()) });
         }
         if trust.is_revoked_key(key) {
             count.revoked = count.revoked.saturating_add(1);
@@ -67,7 +68,7 @@ fn judge(count: Count, needed: u32) -> Result<Vec<String>, SealError> {
     if found.saturating_add(count.others) >= needed {
         return Err(SealError::WrongRole);
     }
-    Err(SealError::Threshold { needed, found })
+    Err(SealError::Threshold { needed: told(|| needed), found: told(|| found) })
 }
 
 /// No two lines may name the same key, known or not.

@@ -10,6 +10,7 @@ use crate::note::Note;
 use crate::quorum;
 use crate::statement::{self, Form as _, Role, RoleKind, TrustStatement};
 use crate::text::sha256;
+use crate::told::told;
 
 /// A verified trust statement: what everything else is judged by.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -79,7 +80,7 @@ impl TrustRoot {
         quorum::verify(note, &statement, &RoleKind::Root)?;
         statement.check_period()?;
         if statement.issued > now.saturating_add(limits::MAX_CLOCK_SKEW) {
-            return Err(SealError::IssuedInFuture { issued: statement.issued });
+            return Err(SealError::IssuedInFuture { issued: told(|| statement.issued) });
         }
         Ok(Self { digest: sha256(note.text().as_bytes()), statement })
     }
@@ -151,10 +152,11 @@ pub(crate) fn check_roles(trust: &TrustStatement) -> Result<(), SealError> {
             return Err(SealError::BadRole);
         }
     }
-    let keys = || trust.roles.iter().flat_map(|role| role.keys.iter().map(move |key| (role, key)));
-    for (at, (role, key)) in keys().enumerate() {
-        for (other_role, other) in keys().skip(at.saturating_add(1)) {
-            check_pair(role, key, other_role, other)?;
+    for role in &trust.roles {
+        for key in &role.keys {
+            for other_role in &trust.roles {
+                other_role.keys.iter().try_for_each(|other| check_pair(role, key, other_role, other))?;
+            }
         }
     }
     Ok(())

@@ -46,6 +46,7 @@ mod load;
 pub mod number_text;
 pub mod program;
 pub mod time;
+mod told;
 mod value;
 pub mod version;
 mod view;
@@ -56,6 +57,7 @@ pub use encode::{EncodeError, encode};
 pub use hash::{Murmur32, bucket_salt, murmur3_x64_128, murmur3_x86_32, position};
 pub use json::Json;
 pub use load::LoadError;
+pub use told::Told;
 pub use value::{List, Object, Value, ValueError};
 pub use view::{Canary, Flag, Parts, Plan, Rule, Snapshot, Stage, Variant};
 

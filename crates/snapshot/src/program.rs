@@ -8,6 +8,7 @@ use alloc::vec::Vec;
 
 use crate::layout::Instruction;
 use crate::limits::{MAX_LOOPS, MAX_PROGRAM, MAX_STACK};
+use crate::told::{Told, told};
 
 /// Opcodes, version 1. The letters a, b, c name the operands of [`Instruction`].
 #[allow(missing_docs)] // each is one variant of `Op`, which documents it
@@ -78,23 +79,23 @@ pub enum ProgramError {
     /// No instruction, or more than [`MAX_PROGRAM`].
     Length,
     /// An opcode that does not exist.
-    Opcode(u32),
+    Opcode(Told<u32>),
     /// An operand outside its range.
-    Operand(u32),
+    Operand(Told<u32>),
     /// A jump that goes backwards or outside.
-    Jump(u32),
+    Jump(Told<u32>),
     /// More values taken than were there, or paths that disagree about how many there are.
-    Stack(u32),
+    Stack(Told<u32>),
     /// More than [`MAX_STACK`] values or [`MAX_LOOPS`] iterations.
-    Depth(u32),
+    Depth(Told<u32>),
     /// Iterations that do not nest.
-    Iteration(u32),
+    Iteration(Told<u32>),
 }
 
 /// How an instruction changes the stack: values taken, values left.
 fn effect(at: u32, instruction: &Instruction) -> Result<(usize, usize), ProgramError> {
     let count = usize::from(instruction.b.get());
-    let operand = |good: bool| if good { Ok(()) } else { Err(ProgramError::Operand(at)) };
+    let operand = |good: bool| if good { Ok(()) } else { Err(ProgramError::Operand(told(|| at))) };
     Ok(match instruction.op {
         code::NULL | code::VALUE | code::ATTRIBUTE | code::FLAG_KEY | code::TIMESTAMP => (0, 1),
         code::BOOL => {
@@ -167,7 +168,7 @@ fn effect(at: u32, instruction: &Instruction) -> Result<(usize, usize), ProgramE
             (if instruction.a == 5 { 2 } else { 1 }, 0)
         }
         code::END_EACH => (1, 0),
-        _ => return Err(ProgramError::Opcode(at)),
+        _ => return Err(ProgramError::Opcode(told(|| at))),
     })
 }
 
@@ -206,9 +207,11 @@ pub fn check_with(program: &[Instruction], scratch: &mut Scratch) -> Result<Need
     for (index, instruction) in program.iter().enumerate() {
         let at = index as u32;
         match (depth, expected.get(index).copied().flatten()) {
-            (Some(here), Some(jumped)) if here != usize::from(jumped) => return Err(ProgramError::Stack(at)),
+            (Some(here), Some(jumped)) if here != usize::from(jumped) => {
+                return Err(ProgramError::Stack(told(|| at)));
+            }
             (None, Some(jumped)) => depth = Some(usize::from(jumped)),
-            (None, None) => return Err(ProgramError::Stack(at)), // nothing leads here
+            (None, None) => return Err(ProgramError::Stack(told(|| at))), // nothing leads here
             _ => {}
         }
         let (taken, left) = effect(at, instruction)?;
@@ -216,7 +219,7 @@ pub fn check_with(program: &[Instruction], scratch: &mut Scratch) -> Result<Need
         // A body sees only what it pushed itself.
         let floor = loops.last().map_or(0, |frame| frame.3);
         if before < floor + taken {
-            return Err(ProgramError::Stack(at));
+            return Err(ProgramError::Stack(told(|| at)));
         }
         let mut after = before - taken + left;
         let mut falls = true;
@@ -230,13 +233,13 @@ pub fn check_with(program: &[Instruction], scratch: &mut Scratch) -> Result<Need
                 let target = instruction.c.get() as usize;
                 let limit = loops.last().map_or(program.len(), |frame| frame.2 - 1);
                 if target <= index || target > limit {
-                    return Err(ProgramError::Jump(at));
+                    return Err(ProgramError::Jump(told(|| at)));
                 }
                 let keeps = matches!(instruction.op, code::AND_JUMP | code::OR_JUMP | code::COALESCE_JUMP);
                 let there = (after + usize::from(keeps)) as u16;
-                let slot = expected.get_mut(target).ok_or(ProgramError::Jump(at))?;
+                let slot = expected.get_mut(target).ok_or(ProgramError::Jump(told(|| at)))?;
                 if slot.is_some_and(|known| known != there) {
-                    return Err(ProgramError::Stack(at));
+                    return Err(ProgramError::Stack(told(|| at)));
                 }
                 *slot = Some(there);
                 falls = instruction.op != code::JUMP;
@@ -245,31 +248,31 @@ pub fn check_with(program: &[Instruction], scratch: &mut Scratch) -> Result<Need
                 let end = instruction.c.get() as usize;
                 let limit = loops.last().map_or(program.len(), |frame| frame.2 - 1);
                 if end <= index + 1 || end > limit {
-                    return Err(ProgramError::Jump(at));
+                    return Err(ProgramError::Jump(told(|| at)));
                 }
                 // Nothing outside may jump into the body.
                 if expected.get(index + 1..end).is_none_or(|body| body.iter().any(Option::is_some)) {
-                    return Err(ProgramError::Jump(at));
+                    return Err(ProgramError::Jump(told(|| at)));
                 }
                 loops.push((at + 1, instruction.a, end, after));
                 most_loops = most_loops.max(loops.len());
                 if loops.len() > MAX_LOOPS {
-                    return Err(ProgramError::Depth(at));
+                    return Err(ProgramError::Depth(told(|| at)));
                 }
             }
             // An answer ends the program, so nothing may be left under it.
             code::RETURN_VARIANT | code::RETURN_SHARES => {
                 if before != 0 || !loops.is_empty() {
-                    return Err(ProgramError::Stack(at));
+                    return Err(ProgramError::Stack(told(|| at)));
                 }
                 falls = false;
                 returned = true;
             }
             code::END_EACH => {
-                let frame = loops.pop().ok_or(ProgramError::Iteration(at))?;
+                let frame = loops.pop().ok_or(ProgramError::Iteration(told(|| at)))?;
                 let fits = frame.0 == instruction.c.get() && frame.1 == instruction.a && frame.2 == index + 1;
                 if !fits || before != frame.3 + 1 {
-                    return Err(ProgramError::Iteration(at));
+                    return Err(ProgramError::Iteration(told(|| at)));
                 }
                 after = frame.3 + 1; // the loop's result
             }
@@ -277,13 +280,13 @@ pub fn check_with(program: &[Instruction], scratch: &mut Scratch) -> Result<Need
         }
         most = most.max(before).max(after);
         if most > MAX_STACK {
-            return Err(ProgramError::Depth(at));
+            return Err(ProgramError::Depth(told(|| at)));
         }
         depth = falls.then_some(after);
     }
     let end = program.len() as u32;
     if !loops.is_empty() {
-        return Err(ProgramError::Iteration(end));
+        return Err(ProgramError::Iteration(told(|| end)));
     }
     let fallen = depth.map(|depth| depth as u16);
     match (fallen, expected.last().copied().flatten()) {
@@ -291,6 +294,6 @@ pub fn check_with(program: &[Instruction], scratch: &mut Scratch) -> Result<Need
             Ok(Needs { stack: most as u16, loops: most_loops as u16 })
         }
         (None, None) if returned => Ok(Needs { stack: most as u16, loops: most_loops as u16 }),
-        _ => Err(ProgramError::Stack(end)),
+        _ => Err(ProgramError::Stack(told(|| end))),
     }
 }

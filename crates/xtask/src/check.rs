@@ -1,14 +1,14 @@
 //! The whole check, step by step; every step runs even when one before it failed.
 
 use std::path::PathBuf;
-use std::process::{Command, ExitCode};
+use std::process::ExitCode;
 use std::time::Instant;
 
 use anyhow::{Result, bail};
 
 use crate::places::Places;
 use crate::run::{cargo, lint_while_building, ours, succeed, which};
-use crate::{artefacts, browser, javascript, pass, setup, sizes};
+use crate::{artefacts, browser, javascript, pass, python, setup, sizes};
 
 type Step = (&'static str, fn(&Places) -> Result<()>);
 
@@ -19,7 +19,7 @@ const STEPS: [Step; 9] = [
     ("artefacts", build),
     ("tests", tests),
     ("javascript", javascript::check),
-    ("python", python),
+    ("python", wheel),
     ("demo", demo),
     ("sizes", weigh),
 ];
@@ -90,12 +90,9 @@ fn tests(places: &Places) -> Result<()> {
     succeed(documentation.args(["test", "--workspace", "--doc"]))
 }
 
-/// The component in Python's wasmtime: an embedder without any code of ours.
-fn python(places: &Places) -> Result<()> {
-    let fixtures = fixtures(places)?;
-    let mut embed = Command::new(setup::python(places)?);
-    embed.arg(places.below("host-tests/python/embed.py")).arg(places.component());
-    succeed(embed.arg(&fixtures))
+/// The wheel, and the component in Python's wasmtime: an embedder without any code of ours.
+fn wheel(places: &Places) -> Result<()> {
+    python::check(places, &fixtures(places)?)
 }
 
 /// Sealed files and native answers for embedders in other languages.

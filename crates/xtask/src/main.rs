@@ -15,9 +15,13 @@ mod fuzz;
 mod javascript;
 mod pass;
 mod places;
+
+mod python;
+mod reproduce;
 mod run;
 mod setup;
 mod sizes;
+mod wit;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -37,7 +41,8 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Builds target/guest/flagstone.component.wasm and flagstone.core.wasm, with --browser the browser build too.
+    /// Builds target/guest/flagstone.component.wasm, flagstone.core.wasm and flagstone-flags.wit.wasm (the WIT package), with
+    /// --browser the browser build too.
     #[command(after_help = "Examples:\n  cargo xtask build\n  cargo xtask build --browser")]
     Build {
         /// Also build target/guest/browser/ (wasm-bindgen; the first time it builds that tool, 1-2 minutes).
@@ -121,6 +126,18 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Builds the engine twice from nothing, in folders of other names, and compares the bytes.
+    #[command(
+        after_help = "Examples:\n  cargo xtask reproduce\n  cargo xtask reproduce --json | tail -1\n\nTakes two builds of the engine. The exit code is 0 only when all bytes are the same."
+    )]
+    Reproduce {
+        /// End with one line holding one JSON object.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Writes docs/wit.md from wit/flagstone-flags.wit; a test says when it is out of date.
+    #[command(after_help = "Example:\n  cargo xtask wit")]
+    Wit,
     /// The wasm-bindgen step of `build --browser`; needs the feature `browser`.
     #[command(hide = true)]
     Bind {
@@ -143,6 +160,8 @@ fn main() -> ExitCode {
         Command::Embedders { runners, json } => embedders::report(&places, &runners, json),
         Command::Fuzz { targets, seconds, json } => fuzz::run(&places, &targets, seconds, json),
         Command::Chaos { minutes, json } => chaos::run(&places, minutes, json),
+        Command::Reproduce { json } => reproduce::run(&places, json),
+        Command::Wit => wit::document(&places).map(|()| ExitCode::SUCCESS),
         Command::Bind { input, output } => bind_step(&input, &output).map(|()| ExitCode::SUCCESS),
     };
     result.unwrap_or_else(|error| {

@@ -22,12 +22,38 @@ fn lower_case(character: char) -> [Option<char>; 2] {
     [mapped.or(Some(character)), None]
 }
 
-fn lower(text: &str) -> impl Iterator<Item = char> + Clone {
-    text.chars().flat_map(|character| lower_case(character).into_iter().flatten())
+/// Characters one by one in lower case, from either end of a text.
+#[derive(Clone)]
+struct Lower<C> {
+    characters: C,
+    backwards: bool,
+    /// The second character of the one that becomes two.
+    pending: Option<char>,
 }
 
-fn lower_backwards(text: &str) -> impl Iterator<Item = char> {
-    text.chars().rev().flat_map(|character| lower_case(character).into_iter().rev().flatten())
+impl<C: Iterator<Item = char>> Iterator for Lower<C> {
+    type Item = char;
+
+    fn next(&mut self) -> Option<char> {
+        if let Some(pending) = self.pending.take() {
+            return Some(pending);
+        }
+        let [first, second] = lower_case(self.characters.next()?);
+        if self.backwards && second.is_some() {
+            self.pending = first;
+            return second;
+        }
+        self.pending = second;
+        first
+    }
+}
+
+fn lower(text: &str) -> Lower<core::str::Chars<'_>> {
+    Lower { characters: text.chars(), backwards: false, pending: None }
+}
+
+fn lower_backwards(text: &str) -> Lower<core::iter::Rev<core::str::Chars<'_>>> {
+    Lower { characters: text.chars().rev(), backwards: true, pending: None }
 }
 
 /// Whether `wanted` begins with nothing left of it before `text` ends.

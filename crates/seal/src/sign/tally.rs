@@ -57,8 +57,8 @@ pub fn tally(
     };
     let same = |keys: &[VerifierKey], key: &VerifierKey| keys.iter().any(|one| one.public() == key.public());
     for line in signatures {
-        let named = |key: &&VerifierKey| key.name() == line.name && key.id() == line.id;
-        let Some(key) = trust.roles.iter().flat_map(|role| &role.keys).find(named) else {
+        let named = |key: &VerifierKey| key.name() == line.name && key.id() == line.id;
+        let Some(key) = trust.find_key(named) else {
             tally.others.push(line.name.into());
             continue;
         };

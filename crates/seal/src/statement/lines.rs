@@ -5,81 +5,115 @@ use alloc::string::String;
 use crate::base64;
 use crate::error::SealError;
 use crate::text::{decode_decimal, decode_digest, push_decimal};
+use crate::told::told;
 
-/// Walks a statement line by line and remembers where it is, for the error.
+/// Walks a statement line by line. The first line that is wrong is remembered, and every answer after it is empty, so
+/// that readers are straight lines of fields; [`Lines::finish`] tells.
 pub(crate) struct Lines<'a> {
     rest: &'a str,
     line: u32,
+    failed: Option<SealError>,
 }
 
 impl<'a> Lines<'a> {
     pub(crate) fn new(text: &'a str) -> Self {
-        Self { rest: text, line: 0 }
+        Self { rest: text, line: 0, failed: None }
     }
 
     /// The next line, without its LF.
-    pub(crate) fn next(&mut self) -> Result<&'a str, SealError> {
+    pub(crate) fn next(&mut self) -> &'a str {
         self.line = self.line.saturating_add(1);
-        let (line, rest) = self.rest.split_once('\n').ok_or_else(|| self.bad())?;
-        self.rest = rest;
-        Ok(line)
+        match self.rest.split_once('\n') {
+            Some((line, rest)) if self.failed.is_none() => {
+                self.rest = rest;
+                line
+            }
+            _ => {
+                self.bad();
+                ""
+            }
+        }
     }
 
     /// The value of the next line, which must begin with `word`.
-    pub(crate) fn field(&mut self, word: &str) -> Result<&'a str, SealError> {
-        let line = self.next()?;
-        value_of(line, word).ok_or_else(|| self.bad())
+    #[inline(never)]
+    pub(crate) fn field(&mut self, word: &str) -> &'a str {
+        let line = self.next();
+        let value = value_of(line, word);
+        self.checked(value)
     }
 
     /// Whether the next line begins with `word`.
     pub(crate) fn begins(&self, word: &str) -> bool {
-        value_of(self.rest, word).is_some()
+        self.failed.is_none() && value_of(self.rest, word).is_some()
     }
 
     /// The value of the next line if it begins with `word`; else nothing is read.
+    #[inline(never)]
     pub(crate) fn optional(&mut self, word: &str) -> Option<&'a str> {
-        let (line, rest) = self.rest.split_once('\n')?;
-        let value = value_of(line, word)?;
-        self.rest = rest;
-        self.line = self.line.saturating_add(1);
-        Some(value)
+        self.begins(word).then(|| self.field(word))
     }
 
     /// A decimal field.
-    pub(crate) fn number(&mut self, word: &str) -> Result<u64, SealError> {
-        let value = self.field(word)?;
+    #[inline(never)]
+    pub(crate) fn number(&mut self, word: &str) -> u64 {
+        let value = self.field(word);
         self.checked(decode_decimal(value))
     }
 
     /// A SHA-256 field.
-    pub(crate) fn digest(&mut self, word: &str) -> Result<[u8; 32], SealError> {
-        let value = self.field(word)?;
+    #[inline(never)]
+    pub(crate) fn digest(&mut self, word: &str) -> [u8; 32] {
+        let value = self.field(word);
         self.checked(decode_digest(value))
     }
 
     /// A text field for which `good` holds.
-    pub(crate) fn text(&mut self, word: &str, good: fn(&str) -> bool) -> Result<String, SealError> {
-        let value = self.field(word)?;
-        if good(value) { Ok(value.into()) } else { Err(self.bad()) }
+    #[inline(never)]
+    pub(crate) fn text(&mut self, word: &str, good: fn(&str) -> bool) -> String {
+        let value = self.field(word);
+        self.expect(good(value));
+        value.into()
     }
 
-    /// `value`, or the error of the line last read.
-    pub(crate) fn checked<T>(&self, value: Option<T>) -> Result<T, SealError> {
-        value.ok_or_else(|| self.bad())
+    /// `value`, or nothing where the line last read was wrong.
+    pub(crate) fn checked<T: Default>(&mut self, value: Option<T>) -> T {
+        self.expect(value.is_some());
+        value.unwrap_or_default()
     }
 
-    /// That nothing is left.
-    pub(crate) fn finish(&mut self) -> Result<(), SealError> {
-        if self.rest.is_empty() {
-            return Ok(());
+    /// What `value` holds; its error is the statement's when it is the first.
+    pub(crate) fn kept<T>(&mut self, value: Result<T, SealError>) -> Option<T> {
+        match value {
+            Ok(value) => Some(value),
+            Err(error) => {
+                self.failed.get_or_insert(error);
+                None
+            }
         }
-        self.line = self.line.saturating_add(1);
-        Err(self.bad())
     }
 
-    /// The error of the line last read.
-    pub(crate) fn bad(&self) -> SealError {
-        SealError::BadStatement { line: self.line }
+    /// That the line last read is as it must be.
+    pub(crate) fn expect(&mut self, good: bool) {
+        if !good {
+            self.bad();
+        }
+    }
+
+    /// That nothing is left, and nothing was wrong.
+    pub(crate) fn finish(mut self) -> Result<(), SealError> {
+        if !self.rest.is_empty() {
+            self.line = self.line.saturating_add(1);
+            self.bad();
+        }
+        self.failed.map_or(Ok(()), Err)
+    }
+
+    /// The line last read is wrong.
+    #[inline(never)]
+    fn bad(&mut self) {
+        let line = self.line;
+        self.failed.get_or_insert(SealError::BadStatement { line: told(|| line) });
     }
 }
 

@@ -12,6 +12,7 @@ pub use snapshot::SnapshotStatement;
 pub use trust::{Floor, Role, RoleKind, TrustStatement};
 
 use crate::error::SealError;
+use crate::told::told;
 use lines::Lines;
 
 /// What the three kinds of statement have in common.
@@ -24,7 +25,7 @@ pub(crate) trait Form: Sized + PartialEq {
     const MAX_BYTES: usize;
 
     /// Read everything below the first line.
-    fn read(lines: &mut Lines<'_>) -> Result<Self, SealError>;
+    fn read(lines: &mut Lines<'_>) -> Self;
     /// Append everything below the first line.
     fn print(&self, out: &mut String);
     /// Time of issue and of expiry, unix seconds.
@@ -51,17 +52,22 @@ pub(crate) trait Form: Sized + PartialEq {
 /// Parse, print again, compare: whatever the reader would let through beside the one text is refused.
 pub(crate) fn parse<S: Form>(text: &str) -> Result<S, SealError> {
     let mut lines = Lines::new(text);
-    if lines.next()? != S::KIND {
+    let wrong = lines.next() != S::KIND;
+    if wrong && text.contains('\n') {
         return Err(SealError::WrongKind);
     }
-    let statement = S::read(&mut lines)?;
+    let statement = S::read(&mut lines);
     lines.finish()?;
     let printed = statement.text();
     if printed == text {
         return Ok(statement);
     }
-    let same = printed.split('\n').zip(text.split('\n')).take_while(|(a, b)| a == b).count();
-    Err(SealError::BadStatement { line: u32::try_from(same.saturating_add(1)).unwrap_or(u32::MAX) })
+    Err(SealError::BadStatement {
+        line: told(|| {
+            let same = printed.split('\n').zip(text.split('\n')).take_while(|(a, b)| a == b).count();
+            u32::try_from(same.saturating_add(1)).unwrap_or(u32::MAX)
+        }),
+    })
 }
 
 /// A statement of any kind, as [`inspect`](crate::inspect) reads it.

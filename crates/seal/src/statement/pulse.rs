@@ -87,40 +87,36 @@ impl Form for PulseStatement {
     const MAX_LIFETIME: u64 = limits::MAX_PULSE_LIFETIME;
     const MAX_BYTES: usize = limits::MAX_PULSE_BYTES;
 
-    fn read(lines: &mut Lines<'_>) -> Result<Self, SealError> {
+    fn read(lines: &mut Lines<'_>) -> Self {
         let mut pulse = Self {
-            audience: lines.text("audience", is_audience)?,
-            environment: lines.text("environment", is_environment)?,
-            number: lines.number("pulse")?,
-            issued: lines.number("issued")?,
-            expires: lines.number("expires")?,
+            audience: lines.text("audience", is_audience),
+            environment: lines.text("environment", is_environment),
+            number: lines.number("pulse"),
+            issued: lines.number("issued"),
+            expires: lines.number("expires"),
             snapshot: {
-                let value = lines.field("snapshot")?;
-                lines.checked(read_mark(value))?
+                let mark = read_mark(lines.field("snapshot"));
+                lines.expect(mark.is_some());
+                mark.unwrap_or(Mark { epoch: 0, sequence: 0, digest: [0; 32] })
             },
             stages: Vec::new(),
             halts: Vec::new(),
         };
         while let Some(value) = lines.optional("stage") {
-            let (stage, rest) = lines.checked(value.split_once(' '))?;
-            let (since, flag) = lines.checked(rest.split_once(' '))?;
-            let stage = decode_decimal(stage).and_then(|stage| u8::try_from(stage).ok());
-            let stage = lines.checked(stage)?;
-            let since = lines.checked(decode_decimal(since))?;
-            let rises = pulse.stages.last().is_none_or(|last| last.flag.as_str() < flag);
-            if !rises || !is_flag_key(flag) || pulse.stages.len() >= limits::MAX_PULSE_LINES {
-                return Err(lines.bad());
-            }
-            pulse.stages.push(PulseStage { flag: flag.into(), stage, since });
+            let Some(stage) = read_stage(value) else {
+                lines.expect(false);
+                break;
+            };
+            let rises = pulse.stages.last().is_none_or(|last| last.flag < stage.flag);
+            lines.expect(rises && pulse.stages.len() < limits::MAX_PULSE_LINES);
+            pulse.stages.push(stage);
         }
         while let Some(flag) = lines.optional("halt") {
             let rises = pulse.halts.last().is_none_or(|last| last.as_str() < flag);
-            if !rises || !is_flag_key(flag) || pulse.halts.len() >= limits::MAX_PULSE_LINES {
-                return Err(lines.bad());
-            }
+            lines.expect(rises && is_flag_key(flag) && pulse.halts.len() < limits::MAX_PULSE_LINES);
             pulse.halts.push(flag.into());
         }
-        Ok(pulse)
+        pulse
     }
 
     fn print(&self, out: &mut String) {
@@ -153,6 +149,14 @@ impl Form for PulseStatement {
     fn period(&self) -> (u64, u64) {
         (self.issued, self.expires)
     }
+}
+
+/// `<stage> <since> <flag key>`
+fn read_stage(value: &str) -> Option<PulseStage> {
+    let (stage, rest) = value.split_once(' ')?;
+    let (since, flag) = rest.split_once(' ')?;
+    let stage = u8::try_from(decode_decimal(stage)?).ok()?;
+    is_flag_key(flag).then_some(PulseStage { stage, since: decode_decimal(since)?, flag: flag.into() })
 }
 
 /// `<epoch> <sequence> <base64 digest>`

@@ -67,20 +67,19 @@ impl Form for SnapshotStatement {
     const MAX_LIFETIME: u64 = limits::MAX_SNAPSHOT_LIFETIME;
     const MAX_BYTES: usize = limits::MAX_NOTE_BYTES;
 
-    fn read(lines: &mut Lines<'_>) -> Result<Self, SealError> {
-        Ok(Self {
-            audience: lines.text("audience", is_audience)?,
-            environment: lines.text("environment", is_environment)?,
-            epoch: lines.number("epoch")?,
-            sequence: lines.number("sequence")?,
-            issued: lines.number("issued")?,
-            expires: lines.number("expires")?,
-            parent: lines.digest("parent")?,
-            payload_type: lines
-                .text("payload-type", |text| is_token(text, limits::MAX_PAYLOAD_TYPE_BYTES))?,
-            payload_length: lines.number("payload-length")?,
-            payload_sha256: lines.digest("payload-sha256")?,
-        })
+    fn read(lines: &mut Lines<'_>) -> Self {
+        Self {
+            audience: lines.text("audience", is_audience),
+            environment: lines.text("environment", is_environment),
+            epoch: lines.number("epoch"),
+            sequence: lines.number("sequence"),
+            issued: lines.number("issued"),
+            expires: lines.number("expires"),
+            parent: lines.digest("parent"),
+            payload_type: lines.text("payload-type", |text| is_token(text, limits::MAX_PAYLOAD_TYPE_BYTES)),
+            payload_length: lines.number("payload-length"),
+            payload_sha256: lines.digest("payload-sha256"),
+        }
     }
 
     fn print(&self, out: &mut String) {

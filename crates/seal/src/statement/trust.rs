@@ -92,6 +92,16 @@ impl TrustStatement {
         self.roles.iter().find(|role| role.kind == *kind)
     }
 
+    /// The first key of any role for which `wanted` holds. A loop: the library's `flat_map` is a kilobyte of the guest.
+    pub(crate) fn find_key(&self, wanted: impl Fn(&VerifierKey) -> bool) -> Option<&VerifierKey> {
+        for role in &self.roles {
+            if let Some(key) = role.keys.iter().find(|key| wanted(key)) {
+                return Some(key);
+            }
+        }
+        None
+    }
+
     /// Whether this public key is revoked.
     #[must_use]
     pub fn is_revoked_key(&self, key: &VerifierKey) -> bool {
@@ -139,40 +149,46 @@ impl Form for TrustStatement {
     const MAX_LIFETIME: u64 = limits::MAX_TRUST_LIFETIME;
     const MAX_BYTES: usize = limits::MAX_TRUST_BYTES;
 
-    fn read(lines: &mut Lines<'_>) -> Result<Self, SealError> {
+    fn read(lines: &mut Lines<'_>) -> Self {
         let mut trust = Self {
-            version: lines.number("version")?,
-            epoch: lines.number("epoch")?,
-            issued: lines.number("issued")?,
-            expires: lines.number("expires")?,
+            version: lines.number("version"),
+            epoch: lines.number("epoch"),
+            issued: lines.number("issued"),
+            expires: lines.number("expires"),
             roles: Vec::new(),
             floors: Vec::new(),
             revoked_keys: Vec::new(),
             revoked_statements: Vec::new(),
         };
         while let Some(value) = lines.optional("role") {
-            let role = read_role(value, lines)?;
+            let Some(role) = read_role(value, lines) else { break };
             let rises = trust.roles.last().is_none_or(|last| last.kind < role.kind);
-            push_rising(&mut trust.roles, role, rises, limits::MAX_ROLES, lines)?;
+            lines.expect(rises && trust.roles.len() < limits::MAX_ROLES);
+            trust.roles.push(role);
         }
         while let Some(value) = lines.optional("floor") {
             // A floor above the epoch would shut everything out.
-            let floor = lines.checked(read_floor(value).filter(|floor| floor.epoch <= trust.epoch))?;
+            let Some(floor) = read_floor(value).filter(|floor| floor.epoch <= trust.epoch) else {
+                lines.expect(false);
+                break;
+            };
             let rises = trust.floors.last().is_none_or(|last| last.environment < floor.environment);
-            push_rising(&mut trust.floors, floor, rises, limits::MAX_TRUST_LINES, lines)?;
+            lines.expect(rises && trust.floors.len() < limits::MAX_TRUST_LINES);
+            trust.floors.push(floor);
         }
         let mut last_key = "";
         while let Some(value) = lines.optional("revoke-key") {
-            let key = VerifierKey::parse(value)?;
-            push_rising(&mut trust.revoked_keys, key, last_key < value, limits::MAX_TRUST_LINES, lines)?;
+            trust.revoked_keys.extend(lines.kept(VerifierKey::parse(value)));
+            lines.expect(last_key < value && trust.revoked_keys.len() <= limits::MAX_TRUST_LINES);
             last_key = value;
         }
         while lines.begins("revoke-statement") {
-            let digest = lines.digest("revoke-statement")?;
+            let digest = lines.digest("revoke-statement");
             let rises = trust.revoked_statements.last().is_none_or(|last| *last < digest);
-            push_rising(&mut trust.revoked_statements, digest, rises, limits::MAX_TRUST_LINES, lines)?;
+            lines.expect(rises && trust.revoked_statements.len() < limits::MAX_TRUST_LINES);
+            trust.revoked_statements.push(digest);
         }
-        Ok(trust)
+        trust
     }
 
     fn print(&self, out: &mut String) {
@@ -213,39 +229,26 @@ impl Form for TrustStatement {
     }
 }
 
-/// Push onto a strictly rising, bounded list.
-fn push_rising<T>(
-    list: &mut Vec<T>,
-    item: T,
-    rises: bool,
-    limit: usize,
-    lines: &Lines<'_>,
-) -> Result<(), SealError> {
-    if !rises || list.len() >= limit {
-        return Err(lines.bad());
-    }
-    list.push(item);
-    Ok(())
-}
-
-/// `<kind> <threshold> <key> …`
-fn read_role(value: &str, lines: &Lines<'_>) -> Result<Role, SealError> {
+/// `<kind> <threshold> <key> …`; what is wrong is told to `lines`.
+fn read_role(value: &str, lines: &mut Lines<'_>) -> Option<Role> {
     let mut words = value.split(' ');
-    let kind = lines.checked(words.next().and_then(RoleKind::parse))?;
+    let kind = words.next().and_then(RoleKind::parse);
     let threshold = words.next().and_then(decode_decimal).and_then(|number| u32::try_from(number).ok());
-    let threshold = lines.checked(threshold)?;
+    let Some((kind, threshold)) = kind.zip(threshold) else {
+        lines.expect(false);
+        return None;
+    };
     let mut keys: Vec<VerifierKey> = Vec::new();
     for word in words {
         if keys.len() >= limits::MAX_ROLE_KEYS {
-            return Err(lines.bad());
+            lines.expect(false);
+            return None;
         }
-        let key = VerifierKey::parse(word)?;
-        if keys.contains(&key) {
-            return Err(lines.bad());
-        }
+        let key = lines.kept(VerifierKey::parse(word))?;
+        lines.expect(!keys.contains(&key));
         keys.push(key);
     }
-    Ok(Role { kind, threshold, keys })
+    Some(Role { kind, threshold, keys })
 }
 
 /// `<environment> <epoch> <sequence>`

@@ -1,6 +1,7 @@
 //! Constants that are no JSON: automata, sets, address ranges, shares. Each has one layout in the heap, a check of it
 //! that `load` makes once, and a look-up that reads it where it lies.
 
+mod address;
 pub mod dfa;
 pub mod key_set;
 pub mod network;

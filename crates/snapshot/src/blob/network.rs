@@ -6,9 +6,8 @@
 //! An IPv4 address stands for its IPv4-mapped IPv6 address (RFC 4291 section 2.5.5.2), written in either form.
 
 use alloc::vec::Vec;
-use core::net::IpAddr;
 
-use super::take_u32;
+use super::{address, take_u32};
 use crate::limits::MAX_NETWORKS;
 
 /// The bytes of inclusive ranges, none when they are not ascending and apart or more than [`MAX_NETWORKS`].
@@ -40,10 +39,7 @@ pub fn check(bytes: &[u8]) -> Option<usize> {
 /// Whether `address` (text) is in one of the ranges at the start of checked `bytes`; none when it is no address.
 #[must_use]
 pub fn contains(bytes: &[u8], address: &str) -> Option<bool> {
-    let address = match address.parse::<IpAddr>().ok()? {
-        IpAddr::V4(address) => address.to_ipv6_mapped().to_bits(),
-        IpAddr::V6(address) => address.to_bits(),
-    };
+    let address = address::parse(address)?;
     let ranges = ranges(bytes).unwrap_or_default();
     let after = ranges.partition_point(|range| pair(range).is_some_and(|(first, _)| first <= address));
     let before = after.checked_sub(1).and_then(|index| pair(ranges.get(index)?));

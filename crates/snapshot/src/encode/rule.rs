@@ -9,6 +9,7 @@ use super::writer::Writer;
 use crate::blob::{network, shares, text_set};
 use crate::layout::*;
 use crate::program::{ProgramError, check, code};
+use crate::told::told;
 use crate::{DraftFlag, Json, Op, Program, Value};
 
 impl Writer {
@@ -114,7 +115,7 @@ impl Writer {
             Op::Each(iteration) => {
                 let end = end.ok_or_else(|| EncodeError::Program {
                     flag: flag.to_string(),
-                    error: ProgramError::Iteration(index),
+                    error: ProgramError::Iteration(told(|| index)),
                 })?;
                 bodies.push((index + 1, *iteration as u8));
                 (code::EACH, *iteration as u8, 0, end)
@@ -122,7 +123,7 @@ impl Writer {
             Op::EndEach => {
                 let (body, iteration) = bodies.pop().ok_or_else(|| EncodeError::Program {
                     flag: flag.to_string(),
-                    error: ProgramError::Iteration(index),
+                    error: ProgramError::Iteration(told(|| index)),
                 })?;
                 (code::END_EACH, iteration, 0, body)
             }

@@ -32,7 +32,7 @@ impl Budget {
 
     /// Pays for reading `bytes`.
     pub(super) fn spend(&self, bytes: usize) -> Result<(), LoadError> {
-        let left = self.left.get().checked_sub(bytes).ok_or(LoadError::Limit("bytes to check"))?;
+        let left = self.left.get().checked_sub(bytes).ok_or(LoadError::limit("bytes to check"))?;
         self.left.set(left);
         Ok(())
     }

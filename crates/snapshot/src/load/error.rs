@@ -1,6 +1,7 @@
 //! Why bytes are not a snapshot.
 
 use crate::program::ProgramError;
+use crate::told::{Told, told};
 use crate::value::ValueError;
 
 /// Why bytes are not a snapshot. `table` names a table of `docs/snapshot.md`, `index` a record of it.
@@ -9,30 +10,70 @@ pub enum LoadError {
     /// Not a snapshot at all.
     Magic,
     /// A version that this engine does not read.
-    Version(u16),
+    Version(Told<u16>),
     /// The length is not what the header says, or the tables do not fill it exactly.
     Length,
     /// More records than the limit allows.
-    Limit(&'static str),
+    Limit(Told<&'static str>),
     /// A record refers to something that is not there.
-    Reference(&'static str, u32),
+    Reference(Told<&'static str>, Told<u32>),
     /// A name that is not UTF-8, or too long.
-    Name(&'static str, u32),
+    Name(Told<&'static str>, Told<u32>),
     /// Flags that are not in strictly ascending order of their keys.
-    Order(u32),
+    Order(Told<u32>),
     /// Prerequisites that lead in a circle or too deep, from this flag on.
-    Prerequisites(u32),
+    Prerequisites(Told<u32>),
     /// A number outside its range.
-    Range(&'static str, u32),
+    Range(Told<&'static str>, Told<u32>),
     /// A program that could not run.
-    Program(u32, ProgramError),
+    Program(Told<u32>, Told<ProgramError>),
     /// A constant that is not a value.
-    Value(u32, ValueError),
+    Value(Told<u32>, Told<ValueError>),
     /// A constant that is not what its instruction reads: an automaton, a set, a table.
-    Constant(u32),
+    Constant(Told<u32>),
 }
 
 impl LoadError {
+    pub(super) fn version(version: u16) -> LoadError {
+        LoadError::Version(told(|| version))
+    }
+
+    pub(super) fn limit(what: &'static str) -> LoadError {
+        LoadError::Limit(told(|| what))
+    }
+
+    pub(super) fn reference(table: &'static str, index: u32) -> LoadError {
+        LoadError::Reference(told(|| table), told(|| index))
+    }
+
+    pub(super) fn name(table: &'static str, index: u32) -> LoadError {
+        LoadError::Name(told(|| table), told(|| index))
+    }
+
+    pub(super) fn order(index: u32) -> LoadError {
+        LoadError::Order(told(|| index))
+    }
+
+    pub(super) fn prerequisites(index: u32) -> LoadError {
+        LoadError::Prerequisites(told(|| index))
+    }
+
+    pub(super) fn range(table: &'static str, index: u32) -> LoadError {
+        LoadError::Range(told(|| table), told(|| index))
+    }
+
+    pub(super) fn program(index: u32, error: ProgramError) -> LoadError {
+        LoadError::Program(told(|| index), told(|| error))
+    }
+
+    pub(super) fn value(index: u32, error: ValueError) -> LoadError {
+        LoadError::Value(told(|| index), told(|| error))
+    }
+
+    pub(super) fn constant(index: u32) -> LoadError {
+        LoadError::Constant(told(|| index))
+    }
+
     /// A stable code for machines, in kebab-case.
     #[must_use]
     pub fn code(&self) -> &'static str {
@@ -52,6 +93,7 @@ impl LoadError {
     }
 }
 
+#[cfg(feature = "words")]
 impl core::fmt::Display for LoadError {
     fn fmt(&self, out: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         match self {
@@ -81,4 +123,5 @@ impl core::fmt::Display for LoadError {
     }
 }
 
+#[cfg(feature = "words")]
 impl core::error::Error for LoadError {}

@@ -16,20 +16,20 @@ impl Checker<'_> {
             let (before, here) =
                 (self.bytes("flag", index, previous.key)?, self.bytes("flag", index, record.key)?);
             if before >= here {
-                return Err(LoadError::Order(index));
+                return Err(LoadError::order(index));
             }
         }
         let count = record.variant_count.get();
         cap("variants", usize::from(count), limits::MAX_VARIANTS)?;
         slice(self.snapshot.variants, record.variants.get(), u32::from(count))
-            .ok_or(LoadError::Reference("flag", index))?;
+            .ok_or(LoadError::reference("flag", index))?;
         for variant in [record.default_variant.get(), record.baseline.get()] {
             if variant != NONE16 && variant >= count {
-                return Err(LoadError::Reference("flag", index));
+                return Err(LoadError::reference("flag", index));
             }
         }
         if record.kind > 3 || record.state & !state::ALL != 0 {
-            return Err(LoadError::Range("flag", index));
+            return Err(LoadError::range("flag", index));
         }
         optional(record.targeting.get(), self.snapshot.programs.len(), "flag", index)?;
         optional(record.plan.get(), self.snapshot.plans.len(), "flag", index)?;
@@ -37,7 +37,7 @@ impl Checker<'_> {
         if let Some(plan) = self.snapshot.plans.get(record.plan.get() as usize)
             && (plan.baseline.get() >= count || plan.candidate.get() >= count)
         {
-            return Err(LoadError::Reference("flag", index));
+            return Err(LoadError::reference("flag", index));
         }
         Ok(())
     }
@@ -45,14 +45,14 @@ impl Checker<'_> {
     pub(super) fn holdout(&self, index: u32, record: &HoldoutRecord) -> Result<(), LoadError> {
         self.name("holdout", index, record.name)?;
         if record.share.get() > SHARE_TOTAL {
-            return Err(LoadError::Range("holdout", index));
+            return Err(LoadError::range("holdout", index));
         }
         self.attribute("holdout", index, record.unit.get())
     }
 
     pub(super) fn held(&self, index: u32, record: &HeldRecord) -> Result<(), LoadError> {
         let there = (record.holdout.get() as usize) < self.snapshot.holdouts.len();
-        if there { Ok(()) } else { Err(LoadError::Reference("held", index)) }
+        if there { Ok(()) } else { Err(LoadError::reference("held", index)) }
     }
 
     pub(super) fn layer(&self, index: u32, record: &LayerRecord) -> Result<(), LoadError> {
@@ -62,11 +62,11 @@ impl Checker<'_> {
 
     pub(super) fn range(&self, index: u32, record: &RangeRecord) -> Result<(), LoadError> {
         let fits = record.from.get() < record.to.get() && record.to.get() <= SHARE_TOTAL;
-        if fits { Ok(()) } else { Err(LoadError::Range("range", index)) }
+        if fits { Ok(()) } else { Err(LoadError::range("range", index)) }
     }
 
     pub(super) fn parts(&self, index: u32, record: &PartsRecord) -> Result<(), LoadError> {
-        let missing = LoadError::Reference("parts", index);
+        let missing = LoadError::reference("parts", index);
         optional(record.overrides.get(), self.snapshot.programs.len(), "parts", index)?;
         optional(record.layer.get(), self.snapshot.layers.len(), "parts", index)?;
         let ranges = slice(self.snapshot.ranges, record.ranges.get(), record.range_count.get());
@@ -88,14 +88,14 @@ impl Checker<'_> {
                 _ => true,
             });
         if !apart || !grouped {
-            return Err(LoadError::Range("parts", index));
+            return Err(LoadError::range("parts", index));
         }
         Ok(())
     }
 
     fn attribute(&self, table: &'static str, index: u32, attribute: u32) -> Result<(), LoadError> {
         let there = (attribute as usize) < self.snapshot.attributes.len();
-        if there { Ok(()) } else { Err(LoadError::Reference(table, index)) }
+        if there { Ok(()) } else { Err(LoadError::reference(table, index)) }
     }
 }
 
@@ -120,9 +120,9 @@ fn depth(
         return Ok(*known);
     }
     if level > limits::MAX_PREREQUISITE_DEPTH {
-        return Err(LoadError::Prerequisites(flag));
+        return Err(LoadError::prerequisites(flag));
     }
-    let record = snapshot.flags.get(flag as usize).ok_or(LoadError::Reference("prerequisite", flag))?;
+    let record = snapshot.flags.get(flag as usize).ok_or(LoadError::reference("prerequisite", flag))?;
     let mut deepest = 0;
     if let Some(parts) = snapshot.parts.get(record.parts.get() as usize) {
         let range = slice(snapshot.prerequisites, parts.prerequisites.get(), parts.prerequisite_count.get());
@@ -131,7 +131,7 @@ fn depth(
         }
     }
     if usize::from(deepest) > limits::MAX_PREREQUISITE_DEPTH {
-        return Err(LoadError::Prerequisites(flag));
+        return Err(LoadError::prerequisites(flag));
     }
     if let Some(slot) = depths.get_mut(flag as usize) {
         *slot = Some(deepest);

@@ -38,10 +38,10 @@ impl<'a> Snapshot<'a> {
             return Err(LoadError::Magic);
         }
         if header.version.get() != VERSION {
-            return Err(LoadError::Version(header.version.get()));
+            return Err(LoadError::version(header.version.get()));
         }
         if bytes.len() > limits::MAX_SNAPSHOT_BYTES {
-            return Err(LoadError::Limit("bytes"));
+            return Err(LoadError::limit("bytes"));
         }
         if header.total.get() as usize != bytes.len() || header.reserved.get() != 0 {
             return Err(LoadError::Length);
@@ -135,7 +135,7 @@ impl Checker<'_> {
         each(attributes, |index, record| {
             let version = record.version.get();
             if version != NONE && version != versions {
-                return Err(LoadError::Range("attribute", index));
+                return Err(LoadError::range("attribute", index));
             }
             versions += u32::from(version != NONE);
             self.name("attribute", index, record.path)
@@ -144,7 +144,7 @@ impl Checker<'_> {
         each(variants, |index, record| {
             self.name("variant", index, record.name)?;
             if record.json.length.get() == 0 {
-                return Err(LoadError::Reference("variant", index));
+                return Err(LoadError::reference("variant", index));
             }
             self.json("variant", index, record.json)
         })?;
@@ -153,7 +153,7 @@ impl Checker<'_> {
         each(programs, |index, record| {
             // One behind the other, so that no instruction is checked twice.
             if record.start.get() != next {
-                return Err(LoadError::Range("program", index));
+                return Err(LoadError::range("program", index));
             }
             next = next.saturating_add(record.count.get());
             self.program(index, record, &mut scratch)
@@ -178,13 +178,13 @@ impl Checker<'_> {
         start
             .checked_add(span.length.get() as usize)
             .and_then(|end| self.snapshot.heap.get(start..end))
-            .ok_or(LoadError::Reference(table, index))
+            .ok_or(LoadError::reference(table, index))
     }
 
     fn name(&self, table: &'static str, index: u32, span: Span) -> Result<(), LoadError> {
         let bytes = self.bytes(table, index, span)?;
         if bytes.len() > limits::MAX_NAME_BYTES || core::str::from_utf8(bytes).is_err() {
-            return Err(LoadError::Name(table, index));
+            return Err(LoadError::name(table, index));
         }
         Ok(())
     }
@@ -197,21 +197,21 @@ impl Checker<'_> {
         }
         self.budget.spend(bytes.len())?;
         if bytes.len() > limits::MAX_VALUE_BYTES || core::str::from_utf8(bytes).is_err() {
-            return Err(LoadError::Name(table, index));
+            return Err(LoadError::name(table, index));
         }
         Ok(())
     }
 }
 
 fn cap(what: &'static str, found: usize, limit: usize) -> Result<(), LoadError> {
-    if found <= limit { Ok(()) } else { Err(LoadError::Limit(what)) }
+    if found <= limit { Ok(()) } else { Err(LoadError::limit(what)) }
 }
 
 fn optional(reference: u32, length: usize, table: &'static str, index: u32) -> Result<(), LoadError> {
     if reference == NONE || (reference as usize) < length {
         Ok(())
     } else {
-        Err(LoadError::Reference(table, index))
+        Err(LoadError::reference(table, index))
     }
 }
 

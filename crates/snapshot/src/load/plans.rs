@@ -14,11 +14,11 @@ impl Checker<'_> {
             && control <= SHARE_TOTAL - treat
             && record.probability.get() <= SHARE_TOTAL
             && u64::from(record.ramp.get()) <= limits::MAX_RAMP_SECONDS;
-        if fits { Ok(()) } else { Err(LoadError::Range("stage", index)) }
+        if fits { Ok(()) } else { Err(LoadError::range("stage", index)) }
     }
 
     pub(super) fn plan(&self, index: u32, record: &PlanRecord) -> Result<(), LoadError> {
-        let missing = LoadError::Reference("plan", index);
+        let missing = LoadError::reference("plan", index);
         let count = usize::from(record.stage_count);
         cap("stages", count, limits::MAX_STAGES)?;
         cap("data domains", record.domain_count.get() as usize, limits::MAX_DATA_DOMAINS)?;
@@ -28,7 +28,7 @@ impl Checker<'_> {
             .windows(2)
             .all(|pair| matches!(pair, [before, after] if before.treat.get() <= after.treat.get()));
         if !grows || (record.ceiling != NONE8 && usize::from(record.ceiling) >= count) {
-            return Err(LoadError::Range("plan", index));
+            return Err(LoadError::range("plan", index));
         }
         let steps = slice(self.snapshot.steps, record.steps.get(), u32::from(record.step_count.get()));
         let pauses = slice(self.snapshot.pauses, record.pauses.get(), u32::from(record.pause_count.get()));
@@ -42,7 +42,7 @@ impl Checker<'_> {
             && record.scheduled <= 1
             && record.paused <= 1;
         if !ordered || !within {
-            return Err(LoadError::Range("plan", index));
+            return Err(LoadError::range("plan", index));
         }
         slice(self.snapshot.domains, record.domains.get(), record.domain_count.get()).ok_or(missing)?;
         if record.unit.get() as usize >= self.snapshot.attributes.len() {
@@ -63,10 +63,10 @@ impl Checker<'_> {
     }
 
     pub(super) fn step(&self, index: u32, record: &StepRecord) -> Result<(), LoadError> {
-        if record.reserved == [0; 3] { Ok(()) } else { Err(LoadError::Range("step", index)) }
+        if record.reserved == [0; 3] { Ok(()) } else { Err(LoadError::range("step", index)) }
     }
 
     pub(super) fn pause(&self, index: u32, record: &PauseRecord) -> Result<(), LoadError> {
-        if record.from.get() < record.to.get() { Ok(()) } else { Err(LoadError::Range("pause", index)) }
+        if record.from.get() < record.to.get() { Ok(()) } else { Err(LoadError::range("pause", index)) }
     }
 }

@@ -15,10 +15,10 @@ impl Checker<'_> {
         scratch: &mut Scratch,
     ) -> Result<(), LoadError> {
         let run = slice(self.snapshot.instructions, record.start.get(), record.count.get())
-            .ok_or(LoadError::Reference("program", index))?;
-        let needs = check_with(run, scratch).map_err(|error| LoadError::Program(index, error))?;
+            .ok_or(LoadError::reference("program", index))?;
+        let needs = check_with(run, scratch).map_err(|error| LoadError::program(index, error))?;
         if (needs.stack, needs.loops) != (record.stack.get(), record.loops.get()) {
-            return Err(LoadError::Range("program", index));
+            return Err(LoadError::range("program", index));
         }
         for (offset, instruction) in run.iter().enumerate() {
             let at = record.start.get() + offset as u32;
@@ -40,7 +40,7 @@ impl Checker<'_> {
             _ => None,
         };
         if attribute.is_some_and(|attribute| attribute >= attributes) {
-            return Err(LoadError::Reference("instruction", at));
+            return Err(LoadError::reference("instruction", at));
         }
         let constant = self.snapshot.heap.get(instruction.c.get() as usize..).unwrap_or_default();
         // A version is small and checked with its attribute; the others may be large and in use everywhere.
@@ -61,7 +61,7 @@ impl Checker<'_> {
         }
         let length = match instruction.op {
             code::VALUE | code::ATTRIBUTE_STARTS | code::ATTRIBUTE_ENDS | code::ATTRIBUTE_COMPARE => {
-                let value = Value::validate_prefix(constant).map_err(|error| LoadError::Value(at, error))?;
+                let value = Value::validate_prefix(constant).map_err(|error| LoadError::value(at, error))?;
                 let fits = instruction.op == code::VALUE || matches!(value, Value::Text(_));
                 let rest = Value::read(constant).map(|(_, rest)| rest.len());
                 rest.filter(|_| fits).map(|rest| constant.len() - rest)
@@ -78,6 +78,6 @@ impl Checker<'_> {
             code::IN_KEYS => key_set::check(constant),
             _ => Some(0),
         };
-        self.budget.spend(length.ok_or(LoadError::Constant(at))?)
+        self.budget.spend(length.ok_or(LoadError::constant(at))?)
     }
 }
