@@ -1,9 +1,10 @@
 // The newest verified snapshot, kept in force: looks for pulses and sealed files, verifies, swaps as a whole, and keeps what it has
 // when something better cannot be had. Decisions never wait for any of it.
 import { Flagstone, load } from "./flagstone.js";
-import type { Attributes, Decision, Mark, PulseInfo, Source as EngineSource } from "./flagstone.js";
-import { failure, plain } from "./flags.js";
+import type { Attributes, Mark, PulseInfo, Source as EngineSource } from "./flagstone.js";
+import { failure } from "./flags.js";
 import type { Evaluated, FlagEvents, Flags, State } from "./flags.js";
+import { InForce, stages } from "./in-force.js";
 import { Listeners } from "./listeners.js";
 import { pause } from "./pace.js";
 import { exposure, outcome } from "./report.js";
@@ -48,23 +49,6 @@ export interface LiveOptions {
 const NO_STREAM = 300_000;
 /** Seconds between looks while pulses are pushed. */
 const PUSHED_POLL = 60;
-
-/** Names of a plan's open stage and of a unit's cohort. */
-interface Names {
-  stage?: string;
-  cohort?: string;
-}
-
-/** What is in force: one opened snapshot and what was told about it. */
-interface InForce {
-  flags: Flagstone;
-  file: Uint8Array;
-  /** End of the lease, unix seconds. */
-  lease?: number;
-  pulse?: Uint8Array;
-  metadata: Map<number, Record<string, boolean | number | string>>;
-  names: Map<number, Names>;
-}
 
 export class Live implements Flags {
   readonly #options: LiveOptions;
@@ -157,28 +141,7 @@ export class Live implements Flags {
     if (!inForce) {
       return { key, reason: "ERROR", errorCode: "PROVIDER_NOT_READY", errorDetails: "no snapshot has been accepted yet", metadata: {} };
     }
-    const index = inForce.flags.find(key);
-    if (index === undefined) {
-      return { key, reason: "ERROR", errorCode: "FLAG_NOT_FOUND", errorDetails: `flag \`${key}\` was not found`, metadata: {} };
-    }
-    let decision: Decision;
-    try {
-      decision = inForce.flags.decideOnce(attributes, index, this.#now());
-    } catch (error) {
-      return { key, reason: "ERROR", errorCode: "INVALID_CONTEXT", errorDetails: failure(error).message, metadata: {} };
-    }
-    const { value, variant, reason, errorCode, detail, stage, cohort } = decision;
-    const metadata: Evaluated["metadata"] = { ...this.#metadata(inForce, index, key), "flagstone.state": this.state };
-    if (detail) metadata["flagstone.detail"] = detail;
-    if (stage !== undefined || cohort !== undefined) {
-      const names = this.#names(inForce, index, decision, attributes, key);
-      if (names.stage !== undefined) metadata["flagstone.stage"] = names.stage;
-      if (names.cohort !== undefined) metadata["flagstone.cohort"] = names.cohort;
-    }
-    const evaluated: Evaluated = { key, reason, metadata };
-    if (variant !== undefined) Object.assign(evaluated, { value, variant });
-    if (errorCode) Object.assign(evaluated, { errorCode, errorDetails: `flag \`${key}\` cannot be evaluated` });
-    return evaluated;
+    return inForce.evaluate(attributes, key, this.#now(), this.state);
   }
 
   expose(attributes: Attributes, { key, variant }: Evaluated): void {
@@ -283,7 +246,7 @@ export class Live implements Flags {
       if (pulse) throw otherSnapshot();
       return;
     }
-    const next: InForce = { flags, file, metadata: new Map(), names: new Map() };
+    const next = new InForce(flags, file);
     try {
       if (pulse) {
         const told = flags.pulse(pulse, now);
@@ -350,7 +313,7 @@ export class Live implements Flags {
 
   /** A pulse that was pushed: between the looks, never beside one. Throws what refuses it, so that the stream is given up. */
   async #pushed(pulse: Uint8Array): Promise<void> {
-    await this.#looking;
+    while (this.#looking) await this.#looking;
     if (this.#closed) return;
     let failed: unknown;
     this.#looking = this.#follow(pulse).catch((error: unknown) => {
@@ -364,11 +327,14 @@ export class Live implements Flags {
 
   #sleep(milliseconds: number): Promise<void> {
     return new Promise((resolve) => {
-      const timer = setTimeout(resolve, milliseconds);
-      this.#stop.signal.addEventListener("abort", () => {
+      const { signal } = this.#stop;
+      const end = () => {
         clearTimeout(timer);
+        signal.removeEventListener("abort", end);
         resolve();
-      }, { once: true });
+      };
+      const timer = setTimeout(end, milliseconds);
+      signal.addEventListener("abort", end);
     });
   }
 
@@ -390,29 +356,8 @@ export class Live implements Flags {
     // Node, Bun and Deno: looking for news keeps no program alive.
     (this.#timer as { unref?: () => void }).unref?.();
   }
-
-  #metadata({ flags, metadata }: InForce, index: number, key: string): Record<string, boolean | number | string> {
-    let known = metadata.get(index);
-    if (!known) metadata.set(index, (known = plain(JSON.parse(flags.decision({}, key, this.#now())).metadata)));
-    return known;
-  }
-
-  #names(inForce: InForce, index: number, { stage, cohort }: Decision, attributes: Attributes, key: string): Names {
-    const place = index * 0x10000 + (stage ?? 0xff) * 0x100 + (cohort ?? 0xff);
-    let names = inForce.names.get(place);
-    if (!names) {
-      const told = JSON.parse(inForce.flags.decision(attributes, key, this.#now()));
-      inForce.names.set(place, (names = { stage: told.stage?.name, cohort: told.cohort?.name }));
-    }
-    return names;
-  }
 }
 
 function otherSnapshot(): Error {
   return Object.assign(new Error("the source gave another snapshot than the pulse names"), { code: "other-snapshot" });
-}
-
-/** The lines of a pulse that decisions depend on. */
-function stages(pulse: Uint8Array | undefined): string {
-  return pulse ? (new TextDecoder().decode(pulse).match(/^(stage|halt) .*$/gm) ?? []).join("\n") : "";
 }
