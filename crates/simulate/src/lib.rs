@@ -11,7 +11,7 @@
 //!
 //! let scenarios = all()?;
 //! let doubling = scenarios.iter().find(|scenario| scenario.name == "fivefold").ok_or("gone")?;
-//! let settings = Settings { seed: 1, rollouts: 8, units: Some(60_000), compare: false };
+//! let settings = Settings { seed: 1, rollouts: 8, units: None, compare: false };
 //! let row = run(doubling, &settings, &|| {})?;
 //! assert_eq!(row.rolled_back.count, 8);
 //! # Ok::<(), String>(())

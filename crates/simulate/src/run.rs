@@ -5,7 +5,7 @@ use rayon::prelude::*;
 
 use crate::rollout::{Ending, Steering, roll_out};
 use crate::scenario::Scenario;
-use crate::summary::{About, Row, summarise};
+use crate::summary::{About, Goal, Row, summarise};
 
 /// How much to simulate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,7 +14,7 @@ pub struct Settings {
     pub seed: u64,
     /// Rollouts of each scenario.
     pub rollouts: u64,
-    /// Units of each rollout instead of the scenario's own.
+    /// Units of each rollout instead of the scenario's own; where something is to be found no fewer than its own.
     pub units: Option<u32>,
     /// Ask also what others would have done. Stages then move by their bake times, so that all see the same rollout.
     pub compare: bool,
@@ -24,12 +24,14 @@ impl Scenario {
     /// How many rollouts are made of it.
     #[must_use]
     pub fn rollouts(&self, settings: &Settings) -> u64 {
-        // A size that was asked for is made as often as was asked for.
-        if settings.units.is_some() {
-            settings.rollouts
-        } else {
-            settings.rollouts.min(self.rollouts_at_most)
-        }
+        settings.rollouts.min(self.rollouts_at_most)
+    }
+
+    /// How many units each of them has: as many as asked for, but no fewer than what is to be found needs.
+    #[must_use]
+    pub fn units(&self, settings: &Settings) -> u32 {
+        let needed = if self.goal == Goal::NoHarm || self.goal == Goal::Shown { 1 } else { self.world.units };
+        settings.units.map_or(self.world.units, |units| units.max(needed))
     }
 }
 
@@ -42,10 +44,11 @@ pub fn run(scenario: &Scenario, settings: &Settings, done: &(dyn Fn() + Sync)) -
     let snapshot =
         Snapshot::load(&trial.snapshot).map_err(|error| format!("the snapshot is refused: {error}"))?;
     let mut world = scenario.world.clone();
-    world.units = settings.units.unwrap_or(world.units);
+    world.units = scenario.units(settings);
     let steering = match (settings.compare, scenario.until_alarm) {
-        (true, _) => Steering::Clock,
-        (false, true) => Steering::Alarm,
+        // The others do not ask whether the comparison is sound: there is nothing to compare.
+        (_, true) => Steering::Alarm,
+        (true, false) => Steering::Clock,
         (false, false) => Steering::Judge,
     };
     let endings: Vec<Ending> = (0..scenario.rollouts(settings))

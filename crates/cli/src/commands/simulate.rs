@@ -36,7 +36,8 @@ pub(crate) struct Arguments {
     /// Rollouts of each scenario
     #[arg(long, value_name = "NUMBER", default_value_t = 1_000, value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
     rollouts: u64,
-    /// Units of each rollout; by default as many as the scenario says, 20,000 for one's own plan
+    /// Units of each rollout; by default as many as the scenario says, 20,000 for one's own plan. Scenarios in which
+    /// something is to be found never have fewer than that takes
     #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..=50_000_000))]
     units: Option<u32>,
     /// Own plan: mean visits of a unit over all of the time
