@@ -118,6 +118,15 @@ fn sketches() -> Vec<Sketch> {
             returning(),
         ),
         sketch(
+            "same-drift",
+            "no change, ramp, new units, base rate triples",
+            Goal::NoHarm,
+            "2.1-3.0 % (pooled: 99.3 %)",
+            RAMP,
+            0.02,
+            World { seconds: 4 * BAKE, drift: 3.0, ..once(160_000) },
+        ),
+        sketch(
             "same-heavy",
             "no change, 50/50, some come very often",
             Goal::NoHarm,
@@ -214,7 +223,10 @@ fn sketches() -> Vec<Sketch> {
             "",
             RAMP,
             0.04,
-            World { effect: Effect { ratio: 3.0, segment: Some(3), source: None }, ..segments(returning()) },
+            World {
+                effect: Effect { ratio: 3.0, segment: Some(3), source: None },
+                ..segments(World { units: 60_000, ..returning() })
+            },
         ),
         sketch(
             "loss-units",
