@@ -119,12 +119,12 @@ fn sketches() -> Vec<Sketch> {
         ),
         sketch(
             "same-drift",
-            "no change, ramp, new units, base rate triples",
+            "no change, ramp, new units, base rate grows fourfold",
             Goal::NoHarm,
             "2.1-3.0 % (pooled: 99.3 %)",
             RAMP,
             0.02,
-            World { seconds: 4 * BAKE, drift: 3.0, ..once(160_000) },
+            World { seconds: 4 * BAKE, drift: 4.0, ..once(80_000) },
         ),
         sketch(
             "same-heavy",
@@ -132,8 +132,8 @@ fn sketches() -> Vec<Sketch> {
             Goal::NoHarm,
             "1.9-2.1 % rolled back",
             HALF,
-            0.04,
-            World { units: 8_000, visits: 6.0, volume: 1.5, frail: true, ..World::default() },
+            0.1,
+            World { units: 4_000, visits: 20.0, volume: 1.5, frail: true, ..World::default() },
         ),
         sketch(
             "same-delayed",

@@ -62,15 +62,13 @@ fn the_others_do_what_the_design_measured_of_them() {
 
 #[test]
 fn harmless_candidates_stay_and_pooled_comparisons_take_them_back() {
-    let row = row("same-returning", 60, Some(5_000), true);
-    println!("judge {:?}", row.rolled_back);
-    assert!(row.met, "{:?}", row.rolled_back);
-    let pooled = row.rivals.iter().find(|one| one.rule == Rival::AsymptoticSequence).unwrap();
-    assert!(
-        pooled.stopped.rate > 0.3,
-        "the drift of this population would catch nobody: {:?}",
-        pooled.stopped
-    );
+    let returning = row("same-returning", 60, Some(5_000), false);
+    assert!(returning.met, "{:?}", returning.rolled_back);
+    let drifting = row("same-drift", 24, None, true);
+    assert!(drifting.met, "{:?}", drifting.rolled_back);
+    let pooled = drifting.rivals.iter().find(|one| one.rule == Rival::PooledEvidence).unwrap();
+    println!("pooled: {:?}", pooled.stopped);
+    assert!(pooled.stopped.rate > 0.3, "a drift that catches nobody: {:?}", pooled.stopped);
 }
 
 #[test]
