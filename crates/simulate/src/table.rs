@@ -1,7 +1,7 @@
 //! The results as people read them: text tables.
 
 use crate::check::Checked;
-use crate::summary::{Quantile, Quantiles, Rate, Row};
+use crate::summary::{Goal, Quantile, Quantiles, Rate, Row};
 
 /// `2.2 %`, `0.05 %`.
 #[must_use]
@@ -86,12 +86,8 @@ pub fn rows(rows: &[Row]) -> String {
     ];
     let mut lines = vec![head.map(str::to_owned).to_vec()];
     for row in rows {
-        let alarmed = row.sample_ratio.count + row.measured.count;
-        let [median, p90] = quantiles(if row.rolled_back.count == 0 && alarmed > 0 {
-            &row.alarm_treated
-        } else {
-            &row.treated
-        });
+        let about_alarms = matches!(row.goal, Goal::Alarm { .. });
+        let [median, p90] = quantiles(if about_alarms { &row.alarm_treated } else { &row.treated });
         let alarms =
             if row.sample_ratio.count >= row.measured.count { &row.sample_ratio } else { &row.measured };
         let holds = match (row.goal.words().is_empty(), row.met) {
