@@ -13,6 +13,10 @@ fn table() -> BTreeMap<&'static str, &'static [&'static str]> {
         ("flagstone-compile", &["flagstone-snapshot"]),
         ("flagstone-events", &["flagstone-snapshot"]),
         ("flagstone-judge", &["flagstone-events"]),
+        (
+            "flagstone-simulate",
+            &["flagstone-snapshot", "flagstone-compile", "flagstone-evaluate", "flagstone-judge"],
+        ),
         ("flagstone-component", &["flagstone-snapshot", "flagstone-seal", "flagstone-evaluate"]),
         ("flagstone-browser", &["flagstone-snapshot", "flagstone-seal", "flagstone-evaluate"]),
         (
@@ -90,7 +94,7 @@ fn the_guests_and_the_engine_use_no_standard_library_and_no_clock() {
         let lib = std::fs::read_to_string(root().join(format!("crates/{name}/src/lib.rs"))).unwrap();
         assert!(lib.contains("#![no_std]") || lib.contains("no_std)]"), "crates/{name} is not no_std");
     }
-    for name in ["snapshot", "seal", "evaluate", "judge", "compile"] {
+    for name in ["snapshot", "seal", "evaluate", "judge", "compile", "simulate"] {
         let folder = root().join(format!("crates/{name}/src"));
         let lib = std::fs::read_to_string(folder.join("lib.rs")).unwrap();
         for (path, text) in sources(&folder) {

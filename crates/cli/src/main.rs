@@ -15,7 +15,8 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use commands::{
-    compile, evaluate, govern, host, keys, ledger, open, operate, publish, replay, seal, sign, trust, up,
+    compile, evaluate, govern, host, keys, ledger, open, operate, plan, publish, replay, seal, sign,
+    simulate, trust, up,
 };
 
 /// Staged rollouts that validate generative-AI behaviour before broad exposure.
@@ -67,6 +68,9 @@ enum Command {
     #[command(subcommand)]
     Ledger(ledger::Command),
     Replay(replay::Arguments),
+    #[command(subcommand)]
+    Plan(plan::Command),
+    Simulate(simulate::Arguments),
     Up(up::Arguments),
 }
 
@@ -87,6 +91,8 @@ fn main() -> ExitCode {
         Command::Resume(arguments) => operate::run("resume", &arguments),
         Command::Ledger(command) => ledger::run(&command),
         Command::Replay(arguments) => replay::run(&arguments),
+        Command::Plan(command) => plan::run(&command),
+        Command::Simulate(arguments) => simulate::run(&arguments),
         Command::Up(arguments) => up::run(&arguments),
     };
     result.unwrap_or_else(|error| {

@@ -214,6 +214,8 @@ fn every_command_has_help_with_an_example() {
         "start",
         "halt",
         "resume",
+        "plan check",
+        "simulate",
         "up",
     ] {
         let arguments: Vec<&str> = command.split(' ').chain(["--help"]).collect();
@@ -247,4 +249,75 @@ fn a_canary_that_is_answered_otherwise_is_found_before_anything_is_signed() {
     ");
     assert!(!run(&["compile", "--lenient", "flags.yaml", "-o", "flags.snapshot"]).status.success());
     assert!(!folder.path().join("flags.snapshot").exists());
+}
+
+const PLAN: &str = "\
+metadata: { flagSetId: tests, environment: production }
+metrics: { unsupported: { event: answer, bad: { unsupported: true } } }
+flags:
+  answers:
+    state: ENABLED
+    owner: answers@acme.example
+    rationale: Shorter answers.
+    expectedImpact: None.
+    worstCase: Wrong answers.
+    rollbackPlan: Halt.
+    variants: { today: 1, concise: 2 }
+    defaultVariant: today
+    rollout:
+      candidate: concise
+      guardrails: [{ metric: unsupported, role: deterioration, promote: { notWorseBy: 10% } }]
+      stages:
+        - { name: 1%, treat: 1%, control: 9%, bake: 24h }
+        - { name: 50%, treat: 50%, control: 50%, bake: 72h }
+";
+
+#[test]
+fn a_plan_is_told_what_it_can_see() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = |arguments: &[&str]| flagstone(folder.path(), arguments);
+    std::fs::write(folder.path().join("plan.yaml"), PLAN).unwrap();
+    let check = ["plan", "check", "plan.yaml", "--rollouts", "60", "--json", "--units-per-day"];
+
+    let blind = run(&[&check[..], &["1000"]].concat());
+    assert_eq!(blind.status.code(), Some(1), "{}", shown(&blind));
+    let object = last_object(&blind);
+    assert_eq!((&object["checked"], &object["seesDoubling"]), (&true.into(), &false.into()));
+    let words = object["plans"][0]["stages"][0]["metrics"][0]["words"].as_str().unwrap();
+    assert!(words.contains("this stage cannot see a doubling"), "{words}");
+    assert!(words.contains("It can hardly show \"at most 10 % worse\""), "{words}");
+
+    let seeing = run(&[&check[..], &["400000"]].concat());
+    assert_eq!(seeing.status.code(), Some(0), "{}", shown(&seeing));
+    assert_eq!(last_object(&seeing)["seesDoubling"], true);
+
+    let unknown = run(&[&check[..], &["10", "--base-rate", "speed=3%"]].concat());
+    assert_eq!(unknown.status.code(), Some(1), "{}", shown(&unknown));
+    assert!(shown(&unknown).contains("`speed`, which is no metric"), "{}", shown(&unknown));
+    let without = run(&["plan", "check", "gone.yaml", "--units-per-day", "10"]);
+    assert_eq!(without.status.code(), Some(2), "{}", shown(&without));
+}
+
+#[test]
+fn rollouts_are_simulated_with_a_seed() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = |arguments: &[&str]| flagstone(folder.path(), arguments);
+    std::fs::write(folder.path().join("plan.yaml"), PLAN).unwrap();
+
+    let simulate = ["simulate", "--scenario", "fivefold", "--rollouts", "6", "--json"];
+    let first = run(&simulate);
+    assert_eq!(first.status.code(), Some(0), "{}", shown(&first));
+    let object = last_object(&first);
+    assert_eq!((&object["holds"], &object["rows"][0]["rolledBack"]["count"]), (&true.into(), &6.into()));
+    assert_eq!(first.stdout, run(&simulate).stdout, "the same seed, the same numbers");
+    assert_ne!(first.stdout, run(&[&simulate[..], &["--seed", "2"]].concat()).stdout);
+
+    let own = ["simulate", "--definition", "plan.yaml", "--units", "3000", "--rollouts", "3", "--json"];
+    let own = run(&[&own[..], &["--base-rate", "unsupported=10%"]].concat());
+    assert_eq!(own.status.code(), Some(0), "{}", shown(&own));
+    assert_eq!(last_object(&own)["rows"][2]["scenario"], "answers/unsupported-fivefold");
+
+    let unknown = run(&["simulate", "--scenario", "tripling"]);
+    assert_eq!(unknown.status.code(), Some(2), "{}", shown(&unknown));
+    assert!(shown(&unknown).contains("hint: there are same-half"), "{}", shown(&unknown));
 }
