@@ -1,7 +1,7 @@
 //! The whole check, step by step; every step runs even when one before it failed.
 
 use std::path::PathBuf;
-use std::process::ExitCode;
+use std::process::{Command, ExitCode};
 use std::time::Instant;
 
 use anyhow::{Result, bail};
@@ -98,7 +98,7 @@ fn wheel(places: &Places) -> Result<()> {
 /// Sealed files and native answers for embedders in other languages.
 pub(crate) fn fixtures(places: &Places) -> Result<PathBuf> {
     let folder = places.below("target/fixtures");
-    succeed(ours(places).args(["run", "--package", "host-tests", "--bin", "fixtures", "--"]).arg(&folder))?;
+    succeed(Command::new(pass::binary_of(places, "host-tests", "fixtures")?).arg(&folder))?;
     Ok(folder)
 }
 

@@ -7,7 +7,7 @@ use anyhow::Result;
 
 use crate::artefacts;
 use crate::places::Places;
-use crate::run::{ours, output, say, status};
+use crate::run::{built, ours, output, say, status};
 
 /// Builds the component and the assistant, then runs `assistant demo`; its exit code is ours.
 pub(crate) fn demo(places: &Places, arguments: &[OsString]) -> Result<ExitCode> {
@@ -35,8 +35,11 @@ fn hand_over(
     Ok(code.map_or(ExitCode::FAILURE, ExitCode::from))
 }
 
-/// Builds a binary with the everyday profile and returns where cargo put it.
+/// Builds a binary with the everyday profile and returns where cargo put it; within the check it is there already.
 pub(crate) fn binary_of(places: &Places, package: &str, binary: &str) -> Result<std::path::PathBuf> {
+    if let Some(built) = built(places, binary) {
+        return Ok(built);
+    }
     let mut command = ours(places);
     command.args(["build", "--package", package, "--bin", binary]);
     command.arg("--message-format=json-render-diagnostics");

@@ -54,6 +54,15 @@ pub(crate) fn ours(places: &Places) -> Command {
     command
 }
 
+/// A program of ours that the check has built with everything else. Building it by itself would give the libraries other
+/// features, and so build most of them once more.
+pub(crate) fn built(places: &Places, program: &str) -> Option<PathBuf> {
+    LINTING.get()?;
+    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| places.below("target"), PathBuf::from);
+    let path = target.join("debug").join(program).with_extension(std::env::consts::EXE_EXTENSION);
+    path.is_file().then_some(path)
+}
+
 /// Runs to the end with our own input and output; anything but success is an error naming the command.
 pub(crate) fn succeed(command: &mut Command) -> Result<()> {
     let status = status(command)?;
