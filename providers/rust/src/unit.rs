@@ -1,6 +1,7 @@
 //! What is known of the unit that is decided for.
 
 use flagstone_evaluate::{Context, ContextError};
+#[cfg(feature = "openfeature")]
 use flagstone_snapshot::{Json, Value};
 
 use crate::InForce;
@@ -47,7 +48,7 @@ impl Unit {
     }
 
     /// Attributes one by one; of repeated names the last counts.
-    #[must_use]
+    #[cfg(feature = "openfeature")]
     pub(crate) fn members(members: Vec<(String, Json)>) -> Self {
         let mut packed = Vec::new();
         Value::write(&Json::Object(members), &mut packed);
