@@ -1,17 +1,19 @@
-// The Node half of `cargo xtask bench`. Checks every answer, times both engines in one process, starts fresh
-// processes for cold starts; the last line of standard output is JSON.
-//   node bench.mjs WORKLOAD FIXTURES BROWSER_BUILD [--quick]
+// The Node half of `cargo xtask bench`. Checks every answer, times all engines and OpenFeature's providers in one process, starts
+// fresh processes for cold starts; the last line of standard output is JSON.
+//   node bench.mjs WORKLOAD FIXTURES BROWSER_BUILD PACKAGE/dist [--quick]
 import { execFileSync } from "node:child_process";
 import { readFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { check, expectations } from "./check.mjs";
+import { check, checkRules, expectations } from "./check.mjs";
 import { flagdCore, flagstone } from "./engines.mjs";
-import { quantile, run } from "./measure.mjs";
+import { quantile, run, runLater } from "./measure.mjs";
+import { peers } from "./peers.mjs";
+import { providers } from "./providers.mjs";
 import { murmur3, schedule } from "./schedule.mjs";
 
-const [workload, fixtures, build] = process.argv.slice(2);
+const [workload, fixtures, build, built] = process.argv.slice(2);
 const quick = process.argv.includes("--quick");
 const folder = dirname(fileURLToPath(import.meta.url));
 const text = (name) => readFile(join(workload, name), "utf8");
@@ -27,6 +29,12 @@ const { version } = JSON.parse(await readFile(createRequire(import.meta.url)
 for (const engine of theirs) engine.name += ` ${version}`;
 const split = expectations(small, contexts, expected);
 const checked = [ours[0], theirs[0]].map((engine) => [engine.name, check(engine, contexts, split)]);
+const wasm = await peers(workload);
+for (const engine of wasm) {
+  const [asked, ruled] = checkRules(engine, contexts.slice(0, 200), small, expected);
+  checked.push([engine.name, asked]);
+  console.error(`bench: ${engine.name}: ${ruled} of ${asked} decided by a rule; ${engine.differs}`);
+}
 
 const key = "flag-0042-rolloutuser-000000-fdec65fe-5e";
 const cases = [{ engine: "murmur3 in JavaScript", task: "reference", call: () => murmur3(key, 0) }];
@@ -54,11 +62,25 @@ for (const [engine, larger] of [ours, theirs]) {
   }
   add("load-5000", larger.open);
 }
-console.error(`bench: timing ${cases.length} cases in Node`);
-const rows = run(cases, { rounds: quick ? 5 : 21, length: 15 });
+for (const engine of wasm) {
+  const prepared = contexts.map(engine.prepare);
+  const [next, shot, every] = [schedule(contexts.length, 100), schedule(contexts.length, 100), schedule(contexts.length, 1)];
+  const add = (task, call) => cases.push({ engine: engine.name, task, call });
+  add("one-flag-by-key", () => { const [context, flag] = next(); return engine.byKey(prepared[context], engine.keys[flag]); });
+  add("one-shot", () => { const [, flag] = shot(); return engine.oneShot(contexts[shot.fresh()], engine.keys[flag]); });
+  add("all-100", () => engine.all(prepared[every.fresh()]));
+}
+const openfeature = await providers(built, fixtures, contexts);
+cases.push(...openfeature.now);
+console.error(`bench: timing ${cases.length + openfeature.later.length} cases in Node`);
+const settings = { rounds: quick ? 5 : 21, length: 15 };
+const rows = run(cases, settings);
+rows.push(...(await runLater({ ...cases[0] }, openfeature.later, settings)));
+await openfeature.close();
+for (const engine of wasm) engine.close();
 
 console.error("bench: cold starts, each in a fresh process");
-for (const [engine, which] of [[ours[0], "flagstone"], [theirs[0], "flagd-core"]]) {
+for (const [engine, which] of [[ours[0], "flagstone"], [theirs[0], "flagd-core"], [wasm[0], "flipt"], [wasm[1], "devcycle"]]) {
   const starts = [];
   for (let start = 0; start < (quick ? 3 : 11); start++) {
     const arguments_ = [join(folder, "cold.mjs"), which, workload, fixtures, build];

@@ -38,3 +38,25 @@ export function check(engine, contexts, expected) {
   });
   return asked;
 }
+
+/** As `check`, for engines that split by a hash of their own: where a rule decides the value must be that rule's, elsewhere one of the
+ * flag's. Answers how many, and for how many of them a rule decided. */
+export function checkRules(engine, contexts, definition, rules) {
+  const { flags } = JSON.parse(definition);
+  const [asked, ruled] = [[], []];
+  contexts.forEach((attributes, row) => {
+    const context = engine.prepare(attributes);
+    engine.keys.forEach((key, flag) => {
+      const rule = rules[row * engine.keys.length + flag];
+      const values = Object.values(flags[key].variants).map((value) => JSON.stringify(value));
+      const right = rule < 3 ? [values[rule]] : values;
+      const value = JSON.stringify(engine.value(engine.byKey(context, key)));
+      if (!right.includes(value)) {
+        throw new Error(`${engine.name}: \`${key}\` for ${JSON.stringify(attributes)}: ${value} instead of ${right.join(" or ")}`);
+      }
+      asked.push(key);
+      if (rule < 3) ruled.push(key);
+    });
+  });
+  return [asked.length, ruled.length];
+}

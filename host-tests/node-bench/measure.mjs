@@ -25,6 +25,35 @@ export function run(cases, { rounds, length }) {
   }));
 }
 
+/** As `run`, for calls that give promises; beside the reference in the same rounds. */
+export async function runLater(reference, cases, { rounds, length }) {
+  calibrate(reference);
+  const times = 200;
+  const batchLater = async ({ call }) => {
+    const start = performance.now();
+    for (let made = 0; made < times; made++) sink.last = await call();
+    return ((performance.now() - start) * 1e6) / times;
+  };
+  for (const one of cases) {
+    Object.assign(one, { samples: [], medians: [], ratios: [] });
+    for (let warm = 0; warm < 20; warm++) await batchLater(one);
+  }
+  for (let round = 0; round < rounds; round++) {
+    const base = once(reference, length);
+    for (const one of cases) {
+      const own = [];
+      const begin = performance.now();
+      do own.push(await batchLater(one)); while (performance.now() - begin < length);
+      one.samples.push(...own);
+      one.medians.push(quantile(own, 0.5));
+      one.ratios.push(quantile(own, 0.5) / base);
+    }
+  }
+  return cases.map(({ engine, task, samples, medians, ratios }) => ({
+    engine, task, p50Ns: quantile(medians, 0.5), p99Ns: quantile(samples, 0.99), xRef: quantile(ratios, 0.5),
+  }));
+}
+
 /** The middle, or another quantile. */
 export function quantile(samples, share) {
   const sorted = Float64Array.from(samples).sort();

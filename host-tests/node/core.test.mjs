@@ -11,6 +11,10 @@ const fixtures = process.env.FIXTURES ?? join(target, "fixtures");
 const module = await WebAssembly.compile(await readFile(process.env.CORE ?? join(target, "guest/flagstone.core.wasm")));
 assert.deepEqual(WebAssembly.Module.imports(module), []);
 
+// The page that shows it promises a host in a hundred lines.
+const lines = (await readFile(new URL("host.mjs", import.meta.url), "utf8")).trimEnd().split("\n").length;
+assert.ok(lines <= 100, `the example has ${lines} lines`);
+
 let asked = 0;
 for (const name of JSON.parse(await readFile(join(fixtures, "index.json"), "utf8")).vectors) {
   const file = (path) => readFile(join(fixtures, name, path));

@@ -1,4 +1,4 @@
-// Flagstone in a runtime without components: the core module by its flat ABI (docs/engine.md), in plain JavaScript.
+// Flagstone in a runtime without components: the core module by its flat ABI (docs/core-abi.md), in plain JavaScript.
 // node host.mjs CORE.wasm TRUST FILE AUDIENCE ENVIRONMENT FLAG CONTEXT-JSON
 import { readFile } from "node:fs/promises";
 

@@ -3,8 +3,10 @@
 //! The tests themselves are in `tests/`, the runner of the suites is `cargo xtask conformance`.
 
 pub mod conformance;
+pub mod embed;
 pub mod fault;
 pub mod fixture;
+pub mod openfeature;
 pub mod reference;
 pub mod shared;
 pub mod vectors;

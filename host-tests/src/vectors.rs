@@ -170,19 +170,24 @@ impl Sealed {
 }
 
 impl Case {
+    /// What the pulse in force opens and halts.
+    #[must_use]
+    pub fn control(&self, snapshot: &Snapshot<'_>) -> Control {
+        match &self.pulse {
+            None => Control::closed(snapshot),
+            Some(pulse) => {
+                Control::new(snapshot, pulse.expires, pulse.open(), pulse.halts.iter().map(String::as_str))
+            }
+        }
+    }
+
     /// What the native engine answers.
     ///
     /// # Errors
     /// When the context is none.
     pub fn native(&self, snapshot: &Snapshot<'_>) -> Result<String> {
         let context = Context::from_json(snapshot, self.context.get())?;
-        let control = match &self.pulse {
-            None => Control::closed(snapshot),
-            Some(pulse) => {
-                Control::new(snapshot, pulse.expires, pulse.open(), pulse.halts.iter().map(String::as_str))
-            }
-        };
-        let decision = decide_key(snapshot, &control, &context, &self.flag, self.now);
+        let decision = decide_key(snapshot, &self.control(snapshot), &context, &self.flag, self.now);
         Ok(decision_json(snapshot, &decision, &self.flag))
     }
 }

@@ -16,8 +16,9 @@ const utf8 = new TextEncoder();
 let wasm;
 
 /** Loads the engine, once. `module`: URL, Response, bytes or WebAssembly.Module; default: the file beside this one. */
-export async function load(module = new URL("flagstone_bg.wasm", import.meta.url)) {
+export async function load(module) {
   if (wasm) return;
+  module ??= new URL("flagstone_bg.wasm", import.meta.url); // not where modules have no address
   const made = await WebAssembly.instantiate(await source(module), {});
   adopt((made.instance ?? made).exports);
 }

@@ -27,7 +27,7 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use bindings::exports::flagstone::flags::evaluator::{
-    Fault, FlagInfo, Kind, Policy, PulseInfo, SnapshotInfo,
+    Fault, FlagInfo, Kind, Policy, PulseInfo, SnapshotInfo, TrustInfo,
 };
 use bindings::exports::flagstone::flags::{cohorts, evaluator};
 use flagstone_evaluate::{
@@ -102,6 +102,15 @@ impl evaluator::Guest for Component {
             Engine { trust, audience, environment, mark, expires, snapshot, control, pulse, contexts, once };
         *ENGINE.lock() = Some(engine);
         Ok(info)
+    }
+
+    fn advance(trust: String, next: String, now: u64) -> Result<TrustInfo, Fault> {
+        let mut root = TrustRoot::pin(trust.as_bytes(), now).map_err(sealed)?;
+        if trust != next {
+            root = root.advance(next.as_bytes(), now).map_err(sealed)?;
+        }
+        let (version, epoch, issued, expires) = (root.version(), root.epoch(), root.issued(), root.expires());
+        Ok(TrustInfo { version, epoch, issued, expires })
     }
 
     fn pulse(note: Vec<u8>, now: u64) -> Result<PulseInfo, Fault> {

@@ -127,6 +127,9 @@ mod tests {
             sample_ratio_log_e: 0.0,
             sample_ratio_log_threshold: 1.0,
             attempt_alpha: 0.03,
+            slices: Vec::new(),
+            fairness: Vec::new(),
+            sample_ratio_slices: Vec::new(),
         }
     }
 

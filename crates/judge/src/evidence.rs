@@ -1,8 +1,13 @@
 //! What has been counted. Counts only: mergeable, order-free, no clock, no floats.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use serde::{Deserialize, Serialize};
 
 use crate::limits::SHARE_TOTAL;
+use crate::moments::CohortMoments;
+use crate::quantiles::histogram::CohortHistograms;
+use crate::{ExposedSlice, OtherStream, SliceEvidence};
 
 /// What one metric counted in one enrolment cohort.
 ///
@@ -59,6 +64,27 @@ pub struct MetricEvidence {
     pub last_outcome: Option<u64>,
     /// Set once [`MetricJudgement::latched`](crate::MetricJudgement::latched) said so.
     pub latched: Option<Latched>,
+    /// Sums of values, for means and ratios; any order, several entries for one cohort add up.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub moments: Vec<CohortMoments>,
+    /// Counts of values by bucket, for quantiles; the same.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub histograms: Vec<CohortHistograms>,
+    /// Scores of treated units, for bars; any order, several entries for one batch add up.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub scores: Vec<ScoreBatch>,
+}
+
+/// Scores of treated units that belong to one span of time. Bets are placed batch by batch, in the order of their numbers;
+/// so a batch is handed over when it is complete (its span and the metric's grace are over), and later scores for it are
+/// recorded elsewhere and not counted.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct ScoreBatch {
+    /// Its place in the order, e.g. the hour.
+    pub batch: u64,
+    /// Units by score, in millionths.
+    pub scores: BTreeMap<u32, u64>,
 }
 
 /// How many units each arm of one cohort was given, whatever became of them.
@@ -87,4 +113,14 @@ pub struct Evidence {
     pub multi_exposure: u64,
     /// When the last exposure came in, unix seconds.
     pub last_exposure: Option<u64>,
+    /// The same by parts of the population, any order; several entries for one metric and slice add up. Cells of two
+    /// dimensions are read by [`crate::interaction`] alone.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub slices: Vec<SliceEvidence>,
+    /// First exposures by parts of the population, any order: where a sample-ratio mismatch comes from.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub exposed_slices: Vec<ExposedSlice>,
+    /// Streams other than production that any of these counts were taken from. Not empty: refused.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub other_streams: BTreeSet<OtherStream>,
 }

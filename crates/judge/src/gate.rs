@@ -5,7 +5,9 @@ use crate::alpha::clears;
 use crate::limits::{MULTI_EXPOSURE_SHARE, MULTI_EXPOSURE_UNITS};
 use crate::verdict::Judged;
 use crate::words::{duration, log_e, percent, plural};
-use crate::{Action, Evidence, MetricVerdict, PlanRules, Requirement, Role, RolloutState, StageRule, rule};
+use crate::{
+    Action, Evidence, MetricKind, MetricVerdict, PlanRules, Requirement, Role, RolloutState, StageRule, rule,
+};
 
 /// One line.
 pub(crate) struct Line {
@@ -16,7 +18,7 @@ pub(crate) struct Line {
 }
 
 impl Line {
-    fn new(
+    pub(crate) fn new(
         rule: &'static str,
         otherwise: Action,
         text: String,
@@ -25,6 +27,12 @@ impl Line {
         need: String,
     ) -> Self {
         Self { rule, otherwise, requirement: Requirement { text, met, have, need } }
+    }
+
+    /// The number of its rule.
+    pub(crate) fn order(&self) -> u8 {
+        let number: String = self.rule.chars().take_while(char::is_ascii_digit).collect();
+        number.parse().unwrap_or(u8::MAX)
     }
 }
 
@@ -51,9 +59,7 @@ impl Gate<'_> {
         lines.push(self.bake());
         lines.extend(self.enough());
         lines.extend(self.signals());
-        if self.stage.randomised {
-            lines.extend(self.shown());
-        }
+        lines.extend(self.shown());
         lines.extend(self.approval());
         lines
     }
@@ -193,9 +199,22 @@ impl Gate<'_> {
             };
             let text = format!("`{name}`: enough treated units measured");
             lines.push(line(text, judged.units, self.stage.min_units, "unit", aside));
-            if self.stage.randomised && self.stage.min_bad > 0 {
+            if let Some(bad) = judged.bad.filter(|_| self.stage.randomised && self.stage.min_bad > 0) {
                 let text = format!("`{name}`: enough bad units in both arms together");
-                lines.push(line(text, judged.bad, self.stage.min_bad, "bad unit", String::new()));
+                lines.push(line(text, bad, self.stage.min_bad, "bad unit", String::new()));
+            }
+            if judged.bad.is_none() && self.stage.randomised {
+                let text = format!("`{name}`: enough for its interval to mean anything");
+                let lack = judged.judgement.not_enough;
+                let have = lack.map_or("enough".to_owned(), |why| why.to_string());
+                lines.push(Line::new(
+                    rule::INSUFFICIENT,
+                    otherwise,
+                    text,
+                    lack.is_none(),
+                    have,
+                    "enough".to_owned(),
+                ));
             }
         }
         if lines.is_empty() {
@@ -226,7 +245,11 @@ impl Gate<'_> {
         let mut lines = Vec::new();
         for judged in self.gating().filter(|judged| judged.rule.role != Role::Tripwire) {
             let (m, name) = (&judged.judgement, &judged.rule.metric);
-            let Some(margin) = judged.rule.not_worse_by else { continue };
+            // In a stage that is not randomised there is no control to compare with, but a bar is a bar.
+            let bar = matches!(judged.rule.kind, MetricKind::Score(_));
+            if !(judged.rule.has_margin() && (self.stage.randomised || bar)) {
+                continue;
+            }
             let have = log_e(m.log_e_non_inferior.unwrap_or(0.0));
             let need = format!("above {:.2}", m.log_threshold_promote);
             if self.stage.ship_if_not_harmful {
@@ -235,12 +258,23 @@ impl Gate<'_> {
                 let need = format!("at most {:.2}", m.log_threshold);
                 lines.push(line(text, met, log_e(m.log_e), need));
             } else {
-                let text =
-                    format!("`{name}`: shown to be at most {} worse than the control", percent(margin));
+                let text = match (judged.rule.kind, judged.rule.not_worse_by) {
+                    (MetricKind::Score(score), _) => format!("`{name}`: shown to be above {}", score.bar),
+                    (MetricKind::Rate, margin) => {
+                        let margin = percent(margin.unwrap_or(0.0));
+                        format!("`{name}`: shown to be at most {margin} worse than the control")
+                    }
+                    (_, margin) => {
+                        let margin = percent(margin.unwrap_or(0.0));
+                        format!(
+                            "`{name}`: shown to be worse than the control by less than {margin} of its baseline"
+                        )
+                    }
+                };
                 lines.push(line(text, passes(m.verdict), have, need));
             }
         }
-        if usize::from(self.at) + 2 >= self.rules.stages.len() {
+        if self.stage.randomised && usize::from(self.at) + 2 >= self.rules.stages.len() {
             for judged in self.metrics.iter().filter(|judged| judged.rule.role == Role::Success) {
                 let m = &judged.judgement;
                 let text = format!("`{}`: shown to be better than the control (success)", judged.rule.metric);

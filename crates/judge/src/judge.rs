@@ -16,11 +16,16 @@
 //! Rules 1 and 2 are asked at every call, whatever the stage's age or the state of the data: a rollback never waits for
 //! a bake timer, and nothing in rules 3 to 10 can keep it from happening.
 
+use crate::attribution::attribute;
 use crate::gate::{Gate, Line};
 use crate::limits::{SAMPLE_RATIO_ALARM, SATURATED_SHARE};
+use crate::slice_verdict::{Sliced, judge_slices};
 use crate::verdict::{Judged, judge_metric, open_stage};
 use crate::words::{duration, log_e, percent, plural};
-use crate::{Action, Evidence, Judgement, PlanRules, Role, RolloutState, rule, sample_ratio};
+use crate::{
+    Action, Evidence, Judgement, MetricJudgement, PlanRules, Role, RolloutState, rule, sample_ratio,
+    slice_gate,
+};
 
 /// Judges a rollout at the moment `now` (unix seconds). Pure: the same arguments give the same answer, to the last bit,
 /// for ever and on every platform; the order of the counts does not matter.
@@ -28,18 +33,39 @@ use crate::{Action, Evidence, Judgement, PlanRules, Role, RolloutState, rule, sa
 /// A caller that steers by it keeps each [`MetricJudgement::latched`](crate::MetricJudgement::latched) with the metric's
 /// evidence, carries [`Action`] out, and calls again at the next tick.
 pub fn judge(rules: &PlanRules, state: &RolloutState, evidence: &Evidence, now: u64) -> Judgement {
+    let refusal = evidence.refusal();
+    let stripped = refusal.is_some().then(|| evidence.without_counts());
+    let evidence = stripped.as_ref().unwrap_or(evidence);
     let judged: Vec<Judged<'_>> =
         rules.guardrails.iter().map(|rule| judge_metric(rules, rule, state, evidence, now)).collect();
     let sample_ratio_log_e = sample_ratio::cohorts_log_e(&evidence.sample_ratio);
     let sample_ratio_threshold = libm::log(SAMPLE_RATIO_ALARM);
+    let sliced = judge_slices(rules, evidence, now);
+    let sample_ratio_slices = attribute(&evidence.exposed_slices);
     let stage = state.stage.zip(open_stage(rules, state));
     let lines = stage.map_or_else(Vec::new, |(at, stage)| {
         let metrics = &judged;
-        Gate { rules, state, stage, at, evidence, metrics, sample_ratio_log_e, sample_ratio_threshold, now }
-            .lines()
+        let gate = Gate {
+            rules,
+            state,
+            stage,
+            at,
+            evidence,
+            metrics,
+            sample_ratio_log_e,
+            sample_ratio_threshold,
+            now,
+        };
+        let mut lines = gate.lines();
+        let more = slice_gate::lines(rules, stage, &sliced, &sample_ratio_slices, refusal);
+        if !more.is_empty() {
+            lines.extend(more);
+            lines.sort_by_key(Line::order);
+        }
+        lines
     });
 
-    let (action, rule, mut reasons) = roll_back(rules, state, &judged, now)
+    let (action, rule, mut reasons) = roll_back(rules, state, &judged, &sliced, now)
         .or_else(|| nothing_open(rules, state))
         .or_else(|| first_unmet(&lines))
         .unwrap_or_else(|| go_on(rules, state));
@@ -53,18 +79,28 @@ pub fn judge(rules: &PlanRules, state: &RolloutState, evidence: &Evidence, now: 
         sample_ratio_log_e,
         sample_ratio_log_threshold: sample_ratio_threshold,
         attempt_alpha: rules.rollback_alpha(),
+        slices: sliced.slices.into_iter().flatten().collect(),
+        fairness: sliced.fairness,
+        sample_ratio_slices,
     }
 }
 
 type Answer = (Action, &'static str, Vec<String>);
 
 /// Rules 1 and 2.
-fn roll_back(rules: &PlanRules, state: &RolloutState, judged: &[Judged<'_>], now: u64) -> Option<Answer> {
+fn roll_back(
+    rules: &PlanRules,
+    state: &RolloutState,
+    judged: &[Judged<'_>],
+    sliced: &Sliced,
+    now: u64,
+) -> Option<Answer> {
     let fired = |role: Role| -> Vec<String> {
         let fired = judged.iter().filter(|j| j.rule.role == role && j.judgement.latched.is_some());
         fired.map(|j| harm_reason(rules, j, now)).collect()
     };
-    let (tripped, worse) = (fired(Role::Tripwire), fired(Role::Deterioration));
+    let (tripped, mut worse) = (fired(Role::Tripwire), fired(Role::Deterioration));
+    worse.extend(slice_gate::harm_reasons(rules, sliced, now));
     if state.halted {
         let mut reasons = vec!["the rollout is halted".to_owned()];
         reasons.extend(tripped.into_iter().chain(worse));
@@ -91,6 +127,16 @@ fn harm_reason(rules: &PlanRules, judged: &Judged<'_>, now: u64) -> String {
         return format!("`{name}`: {} in treatment, and one is too many{when}", plural(bad, "bad unit"));
     }
     let most = m.latched.map_or(m.log_e, |latched| latched.log_e.max(m.log_e));
+    if !judged.rule.kind.is_rate() {
+        return format!(
+            "`{name}`: {} is evidence of harm, {} against a threshold of {:.2} (without harm the chance that anything rolls \
+             back in this attempt is at most {}){when}",
+            measured_words(m),
+            log_e(most),
+            m.log_threshold,
+            percent(rules.rollback_alpha()),
+        );
+    }
     format!(
         "`{name}`: {} in treatment and {} in control are evidence of harm, {} against a threshold of {:.2} (without \
          harm the chance that anything rolls back in this attempt is at most {}){when}",
@@ -100,6 +146,21 @@ fn harm_reason(rules: &PlanRules, judged: &Judged<'_>, now: u64) -> String {
         m.log_threshold,
         percent(rules.rollback_alpha()),
     )
+}
+
+/// What was measured, in words.
+fn measured_words(m: &MetricJudgement) -> String {
+    let Some(e) = m.estimate else { return "what was measured".to_owned() };
+    let number = |value: f64| format!("{value:.6}").trim_end_matches('0').trim_end_matches('.').to_owned();
+    let against = match e.control {
+        Some(control) => format!("{} in control", number(control)),
+        None => format!("a bar of {}", number(e.treatment - e.difference)),
+    };
+    let range = match (e.lower, e.upper) {
+        (Some(lower), Some(upper)) => format!(" (difference from {} to {})", number(lower), number(upper)),
+        _ => String::new(),
+    };
+    format!("{} in treatment against {against}{range}", number(e.treatment))
 }
 
 /// Not started, or open at a stage that the plan does not have.
@@ -116,11 +177,7 @@ fn nothing_open(rules: &PlanRules, state: &RolloutState) -> Option<Answer> {
 
 /// Rules 3 to 9: the first rule that is not satisfied, with all its lines.
 fn first_unmet(lines: &[Line]) -> Option<Answer> {
-    let order = |line: &Line| {
-        let number: String = line.rule.chars().take_while(char::is_ascii_digit).collect();
-        number.parse::<u8>().unwrap_or(u8::MAX)
-    };
-    let first = lines.iter().filter(|line| !line.requirement.met).min_by_key(|line| order(line))?;
+    let first = lines.iter().filter(|line| !line.requirement.met).min_by_key(|line| line.order())?;
     let same = lines.iter().filter(|line| !line.requirement.met && line.rule == first.rule);
     let reasons = same.map(|line| {
         let r = &line.requirement;

@@ -2,7 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Latched, Role};
+use crate::fairness::Fairness;
+use crate::means::NotEnough;
+use crate::{Latched, Role, SliceJudgement, SliceRatio};
 
 /// Where the rollout stands.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -73,11 +75,13 @@ pub struct MetricJudgement {
     pub role: Role,
     /// What the evidence says.
     pub verdict: MetricVerdict,
-    /// ln E for "the rate ratio is above the null ratio"; 0 without evidence.
+    /// ln E for "the rate ratio is above the null ratio"; 0 without evidence. For means and ratios ln(1/p) of an
+    /// anytime-valid p, which is held against the same thresholds and is never below 0.
     pub log_e: f64,
     /// ln E must exceed this to act: -ln(alpha of the attempt x share).
     pub log_threshold: f64,
-    /// ln E for "the rate ratio is below 1 + `not_worse_by`"; none when the rule has no margin.
+    /// ln E for "the rate ratio is below 1 + `not_worse_by`" (scores: for "the mean is above the bar"); none when the rule
+    /// has no margin.
     pub log_e_non_inferior: Option<f64>,
     /// ln E for "the rate ratio is below 1".
     pub log_e_improved: f64,
@@ -98,6 +102,31 @@ pub struct MetricJudgement {
     pub control_units: u64,
     /// Set when a threshold is, or once was, crossed. Store it with the metric's evidence.
     pub latched: Option<Latched>,
+    /// For other kinds than rates: what was measured, for display.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub estimate: Option<Estimate>,
+    /// For means and ratios: why there is no estimate yet.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub not_enough: Option<NotEnough>,
+}
+
+/// A measured value with its interval, which may be looked at at any time; in the metric's own unit. Steers nothing by itself:
+/// the evidence beside it does.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Estimate {
+    /// The treatment arm's.
+    pub treatment: f64,
+    /// The control arm's; none for scores, which have a bar.
+    pub control: Option<f64>,
+    /// Treatment - control, or - the bar.
+    pub difference: f64,
+    /// Lower end of the difference's two-sided interval; none where there is no bound yet.
+    pub lower: Option<f64>,
+    /// Upper end.
+    pub upper: Option<f64>,
+    /// The interval's level, e.g. 0.05.
+    pub level: f64,
 }
 
 /// One line of the gate's checklist, in words.
@@ -134,4 +163,13 @@ pub struct Judgement {
     pub sample_ratio_log_threshold: f64,
     /// This attempt's error budget for rollback.
     pub attempt_alpha: f64,
+    /// One entry for each slice of each slice rule, in the plan's order and then by name.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub slices: Vec<SliceJudgement>,
+    /// One entry for each slice rule with the role `fairness`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub fairness: Vec<Fairness>,
+    /// The sample ratio of every slice whose exposures were counted, most evidence first.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub sample_ratio_slices: Vec<SliceRatio>,
 }

@@ -66,36 +66,75 @@
 //! - **latched**: a crossed rollback threshold stays crossed for the rest of the attempt.
 //!
 //! # Contents
-//! [`judge()`] and the order of its rules ([`rule`]); the statistics it uses ([`rate_ratio`], [`sample_ratio`], [`alpha`]),
-//! an independent form of the first ([`beta_binomial`]), planning ([`planning`]), and what they stand on ([`special`]).
+//! [`judge()`] and the order of its rules ([`rule`]); kinds of metrics ([`kind`]) and the statistics for each: rates
+//! ([`rate_ratio`], and an independent form of it in [`beta_binomial`]), means and ratios ([`means`]), scores ([`scores`]),
+//! quantiles ([`quantiles`]), a judge model's scores with audits ([`prediction_powered`]); [`sample_ratio`] with
+//! [`attribution`], and the error budget [`alpha`]; parts of the population ([`SliceRule`], [`multiplicity`], [`fairness`],
+//! [`interaction`]); after the rollout [`e_detector`], and signals without a promise ([`stability`], [`charts`],
+//! [`kolmogorov_smirnov`], [`adaptive_window`]); planning ([`planning`], [`power`]); references for
+//! one look ([`non_inferiority`], [`means::welch`], [`group_sequential`]); what they stand on ([`boundary`], [`special`]).
 //! `docs/statistics.md` tells the whole story with sources.
 //!
 //! # Limits
-//! - Bad events only (rates of units); means, quantiles and judged scores with human audits are not here yet.
-//! - Every statement is about units, each counted once: the first bad event within the metric's window.
+//! - Every statement is about units, each counted once: the first bad event, or one value, within the metric's window.
+//! - Means and ratios are asymptotic: right once sums are nearly normal. The others are exact.
 //! - Assignment probabilities are taken as told; the sample-ratio check is what notices when they are not true.
 //! - At most 256 stages; constants and their reasons are in [`limits`].
 
+pub mod adaptive_window;
 pub mod alpha;
+pub mod attribution;
 pub mod beta_binomial;
+pub mod boundary;
+pub mod charts;
 mod dirichlet;
+pub mod e_detector;
 mod evidence;
+pub mod fairness;
 mod gate;
+pub mod group_sequential;
 mod in_force;
+pub mod interaction;
+pub mod intervals;
 mod judge;
 mod judgement;
+pub mod kind;
+pub mod kolmogorov_smirnov;
 pub mod limits;
+pub mod means;
 mod merge;
+pub mod moments;
+pub mod multiplicity;
+pub mod non_inferiority;
 pub mod planning;
+pub mod power;
+pub mod prediction_powered;
+pub mod quantiles;
 pub mod rate_ratio;
+mod reading;
 pub mod rule;
 mod rules;
 pub mod sample_ratio;
+pub mod scores;
+mod search;
+mod slice;
+mod slice_gate;
+mod slice_rule;
+mod slice_verdict;
 pub mod special;
+pub mod stability;
+mod stream;
 mod verdict;
 mod words;
 
-pub use evidence::{CohortCounts, Evidence, ExposedUnits, Latched, MetricEvidence};
+pub use attribution::SliceRatio;
+pub use evidence::{CohortCounts, Evidence, ExposedUnits, Latched, MetricEvidence, ScoreBatch};
 pub use judge::judge;
-pub use judgement::{Action, Judgement, MetricJudgement, MetricVerdict, Requirement, RolloutState};
+pub use judgement::{Action, Estimate, Judgement, MetricJudgement, MetricVerdict, Requirement, RolloutState};
+pub use kind::MetricKind;
+pub use moments::{CohortMoments, Moments};
 pub use rules::{GuardrailRule, PlanRules, Role, StageRule};
+pub use slice::{ExposedSlice, Slice, SliceEvidence};
+pub use slice_rule::{OTHER_VALUES, SliceRole, SliceRule};
+pub use slice_verdict::{SliceCounts, SliceJudgement, SliceVerdict};
+pub use stream::OtherStream;

@@ -33,3 +33,26 @@ pub const MULTI_EXPOSURE_UNITS: u64 = 10;
 /// with returning units of uneven fragility and a candidate exactly at a margin of 50 % in its *events*: passed in 3 % of
 /// rollouts at 16 % bad control units, in 9.5 % at 38 % (see `docs/statistics.md`).
 pub const SATURATED_SHARE: f64 = 0.25;
+
+/// A slice with fewer units than this, both arms together, is not shown: it would tell of single people. It stays in the
+/// e-process.
+pub const DISPLAY_UNITS: u64 = 50;
+
+/// As [`DISPLAY_UNITS`], for bad units of a slice.
+pub const DISPLAY_BAD: u64 = 5;
+
+/// The four-fifths rule: a group whose rate is below this share of the best group's calls for a reason (EEOC Uniform
+/// Guidelines, 1978).
+pub const FOUR_FIFTHS: f64 = 0.8;
+
+/// A population stability index above this is a change that matters, by the usual rule of thumb.
+pub const PSI_ALARM: f64 = 0.1;
+
+/// And below this p it is not by chance.
+pub const PSI_ALARM_P: f64 = 0.001;
+
+/// Fewer answers audited by people than this, in one arm, correct nothing.
+pub const AUDITED_LEAST: u64 = 100;
+
+/// Units that the fairness intervals are tuned for: they hold at every number, and are narrowest about here.
+pub const FAIRNESS_HORIZON: f64 = 5_000.0;

@@ -3,6 +3,9 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::SliceRule;
+use crate::kind::MetricKind;
+
 /// Everything about a plan that the judge needs.
 ///
 /// Changing a metric, a margin or a weight in the middle of a rollout makes a new attempt: raise
@@ -25,6 +28,9 @@ pub struct PlanRules {
     pub staleness: u64,
     /// Position of the highest stage that a release signature approved; none means none is.
     pub ceiling: Option<u8>,
+    /// How parts of the population are looked at.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub slices: Vec<SliceRule>,
 }
 
 impl Default for PlanRules {
@@ -36,6 +42,7 @@ impl Default for PlanRules {
             stages: Vec::new(),
             staleness: crate::limits::DEFAULT_STALENESS,
             ceiling: None,
+            slices: Vec::new(),
         }
     }
 }
@@ -57,6 +64,10 @@ pub struct GuardrailRule {
     /// Promotion needs evidence that the rate ratio is below 1 + this; 0.1 is "at most 10 % worse".
     /// None: the metric does not gate promotion by non-inferiority.
     pub not_worse_by: Option<f64>,
+    /// How the metric is measured. For other kinds than rates `null_ratio` and `not_worse_by` are shares of the kind's frozen
+    /// baseline (a score's bar is its own margin).
+    #[serde(skip_serializing_if = "MetricKind::is_rate")]
+    pub kind: MetricKind,
 }
 
 impl Default for GuardrailRule {
@@ -67,6 +78,7 @@ impl Default for GuardrailRule {
             share: 1.0,
             null_ratio: 1.0,
             not_worse_by: None,
+            kind: MetricKind::Rate,
         }
     }
 }

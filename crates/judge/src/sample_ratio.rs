@@ -34,24 +34,31 @@ fn expected(units: &[u64], shares: &[f64]) -> Option<(Vec<f64>, Vec<f64>, bool)>
     Some((counts, normalised, impossible))
 }
 
-/// p-value of the chi-square test of `units` per arm against `shares` (any positive scale). Arms of share 0 are left
-/// out and reduce the degrees of freedom; units in one give 0. 1 without units. Valid for a single look only.
-/// None when the shares are negative, all zero or not as many as the arms.
-pub fn chi_square_p(units: &[u64], shares: &[f64]) -> Option<f64> {
+/// The chi-square statistic of `units` per arm against `shares` and its degrees of freedom. Infinite when an arm of share 0
+/// has units.
+fn chi_square(units: &[u64], shares: &[f64]) -> Option<(f64, u32)> {
     let (counts, shares, impossible) = expected(units, shares)?;
+    let degrees = u32::try_from(counts.len().saturating_sub(1)).ok()?;
     if impossible {
-        return Some(0.0);
+        return Some((f64::INFINITY, degrees));
     }
     let total: f64 = counts.iter().sum();
     if total == 0.0 {
-        return Some(1.0);
+        return Some((0.0, degrees));
     }
     let statistic = counts.iter().zip(&shares).map(|(count, share)| {
         let expected = total * share;
         (count - expected) * (count - expected) / expected
     });
-    let degrees = u32::try_from(counts.len().saturating_sub(1)).ok()?;
-    Some(chi_square_upper(statistic.sum(), degrees))
+    Some((statistic.sum(), degrees))
+}
+
+/// p-value of the chi-square test of `units` per arm against `shares` (any positive scale). Arms of share 0 are left
+/// out and reduce the degrees of freedom; units in one give 0. 1 without units. Valid for a single look only.
+/// None when the shares are negative, all zero or not as many as the arms.
+pub fn chi_square_p(units: &[u64], shares: &[f64]) -> Option<f64> {
+    let (statistic, degrees) = chi_square(units, shares)?;
+    Some(if statistic.is_infinite() { 0.0 } else { chi_square_upper(statistic, degrees) })
 }
 
 /// ln E of the sequential test with the prior Dirichlet(`concentration` x shares):
@@ -84,16 +91,28 @@ pub fn averaged_log_e(units: &[u64], shares: &[f64]) -> Option<f64> {
 /// ln E over all randomised cohorts: the product of the cohorts' averaged e-values. Cohorts that were not randomised
 /// say nothing. Independent of the order of the entries.
 pub fn cohorts_log_e(cohorts: &[ExposedUnits]) -> f64 {
-    let mut sums: BTreeMap<(u8, u32), (u64, u64)> = BTreeMap::new();
+    strata(cohorts).into_iter().filter_map(|(units, shares)| averaged_log_e(&units, &shares)).sum()
+}
+
+/// p-value of the chi-square test over all randomised cohorts: statistics and degrees of freedom added up over those that
+/// have units. For one look, beside [`cohorts_log_e`]; the usual alarm is p < 0.001. 1 without units.
+pub fn cohorts_chi_square_p(cohorts: &[ExposedUnits]) -> f64 {
+    let seen = strata(cohorts).into_iter().filter(|(units, _)| units.iter().any(|count| *count > 0));
+    let each = seen.filter_map(|(units, shares)| chi_square(&units, &shares));
+    let (statistic, degrees) =
+        each.fold((0.0, 0u32), |sum, one| (sum.0 + one.0, sum.1.saturating_add(one.1)));
+    chi_square_upper(statistic, degrees)
+}
+
+/// Treated and control units with their shares, one entry for each randomised cohort and probability.
+fn strata(cohorts: &[ExposedUnits]) -> Vec<([u64; 2], [f64; 2])> {
+    let mut sums: BTreeMap<(u8, u32), [u64; 2]> = BTreeMap::new();
     for units in cohorts.iter().filter(|units| units.probability > 0 && units.probability < SHARE_TOTAL) {
-        let sum = sums.entry((units.cohort, units.probability)).or_default();
-        sum.0 = sum.0.saturating_add(units.treated);
-        sum.1 = sum.1.saturating_add(units.control);
+        let [treated, control] = sums.entry((units.cohort, units.probability)).or_default();
+        *treated = treated.saturating_add(units.treated);
+        *control = control.saturating_add(units.control);
     }
-    sums.into_iter()
-        .filter_map(|((_, probability), (treated, control))| {
-            let shares = [f64::from(probability), f64::from(SHARE_TOTAL.saturating_sub(probability))];
-            averaged_log_e(&[treated, control], &shares)
-        })
-        .sum()
+    let shares =
+        |probability: u32| [f64::from(probability), f64::from(SHARE_TOTAL.saturating_sub(probability))];
+    sums.into_iter().map(|((_, probability), units)| (units, shares(probability))).collect()
 }

@@ -3,7 +3,17 @@
 //! No platform mathematics: `f64::ln`, `exp` and their like differ between systems in the last bit, `libm` does
 //! not, so native and wasm builds give the same evidence to the last bit.
 
+mod incomplete_gamma;
+mod normal;
+mod student;
+mod zeta;
+
 use core::f64::consts::PI;
+
+pub use incomplete_gamma::{gamma_lower, gamma_upper};
+pub use normal::{ln_normal_density, ln_normal_lower, normal_lower, normal_quantile, normal_upper};
+pub use student::{ln_t_lower, noncentral_t_lower, t_lower, t_quantile, t_upper};
+pub use zeta::zeta;
 
 /// ln Γ(x), x > 0.
 pub fn ln_gamma(x: f64) -> f64 {
@@ -72,8 +82,34 @@ pub fn ln_beta_upper(a: f64, b: f64, x: f64) -> f64 {
     }
 }
 
-/// ln I_x(a, b) by Lentz's continued fraction (Numerical Recipes 6.4); quick for x <= (a + 1) / (a + b + 2).
+/// I_x(a, b): the lower tail of a Beta(a, b) at x, a, b > 0, 0 <= x <= 1.
+pub fn beta_lower(a: f64, b: f64, x: f64) -> f64 {
+    if x <= 0.0 {
+        return 0.0;
+    }
+    if x >= 1.0 {
+        return 1.0;
+    }
+    libm::exp(beta_lower_parts(a, b, x, 1.0 - x, libm::log(x), libm::log1p(-x)).min(0.0))
+}
+
+/// ln I_x(a, b) for a caller who knows x, y = 1 - x and their logarithms better than a subtraction would.
+pub(crate) fn beta_lower_parts(a: f64, b: f64, x: f64, y: f64, ln_x: f64, ln_y: f64) -> f64 {
+    let front = |c: f64| a * ln_x + b * ln_y - libm::log(c) - ln_beta(a, b);
+    if x > (a + 1.0) / (a + b + 2.0) {
+        log_one_minus_exp((front(b) + libm::log(beta_fraction(b, a, y))).min(0.0))
+    } else {
+        front(a) + libm::log(beta_fraction(a, b, x))
+    }
+}
+
+/// ln I_x(a, b) by the continued fraction; quick for x <= (a + 1) / (a + b + 2).
 fn ln_beta_lower_by_fraction(a: f64, b: f64, x: f64) -> f64 {
+    a * libm::log(x) + b * libm::log1p(-x) - libm::log(a) - ln_beta(a, b) + libm::log(beta_fraction(a, b, x))
+}
+
+/// Lentz's continued fraction for I_x(a, b) (Numerical Recipes 6.4).
+fn beta_fraction(a: f64, b: f64, x: f64) -> f64 {
     const TINY: f64 = 1e-300;
     // The fraction needs about sqrt(max(a, b)) terms: this is enough for ten thousand million units.
     const TERMS: u32 = 100_000;
@@ -96,7 +132,7 @@ fn ln_beta_lower_by_fraction(a: f64, b: f64, x: f64) -> f64 {
             break;
         }
     }
-    a * libm::log(x) + b * libm::log1p(-x) - libm::log(a) - ln_beta(a, b) + libm::log(fraction)
+    fraction
 }
 
 /// Upper tail of the chi-square distribution with `degrees` degrees of freedom at `x` >= 0, by the closed form

@@ -6,10 +6,10 @@
 
 use crate::alpha::{clears, log_threshold};
 use crate::limits::SAMPLE_RATIO_ALARM;
-use crate::merge::collect_counts;
+use crate::reading::{self, Reading, Thresholds};
 use crate::{
-    CohortCounts, Evidence, ExposedUnits, GuardrailRule, Latched, MetricEvidence, MetricJudgement,
-    MetricVerdict, PlanRules, Role, RolloutState, StageRule, rate_ratio, sample_ratio,
+    Evidence, GuardrailRule, Latched, MetricEvidence, MetricJudgement, MetricVerdict, PlanRules, Role,
+    RolloutState, StageRule, sample_ratio,
 };
 
 /// The judged metric and what the gate wants to know beside it.
@@ -20,8 +20,8 @@ pub(crate) struct Judged<'a> {
     pub(crate) units: u64,
     /// Treated units whose window is still open.
     pub(crate) maturing: u64,
-    /// Bad units of randomised cohorts, both arms.
-    pub(crate) bad: u64,
+    /// Bad units of randomised cohorts, both arms; none for metrics that do not count bad units.
+    pub(crate) bad: Option<u64>,
     /// Seconds since the last outcome; none: there never was one.
     pub(crate) age: Option<u64>,
     /// What is wrong with the counts or the rule.
@@ -32,12 +32,6 @@ pub(crate) struct Judged<'a> {
     pub(crate) control_share: f64,
 }
 
-/// Sums over the cohorts that `wanted` picks.
-fn sum(cohorts: &[CohortCounts], wanted: bool, count: impl Fn(&CohortCounts) -> u64) -> u64 {
-    let picked = cohorts.iter().filter(|counts| !wanted || counts.is_evidence());
-    picked.fold(0, |sum, counts| sum.saturating_add(count(counts)))
-}
-
 pub(crate) fn judge_metric<'a>(
     rules: &PlanRules,
     rule: &'a GuardrailRule,
@@ -45,18 +39,15 @@ pub(crate) fn judge_metric<'a>(
     evidence: &Evidence,
     now: u64,
 ) -> Judged<'a> {
-    let MetricEvidence { cohorts, maturing_units, last_outcome, latched, .. } = evidence.metric(&rule.metric);
-    let cohorts = collect_counts(cohorts);
+    let seen = evidence.metric(&rule.metric);
+    let MetricEvidence { maturing_units, last_outcome, latched, .. } = seen;
     let stage = open_stage(rules, state);
     let randomised = stage.is_some_and(|stage| stage.randomised);
-
-    let log_e = rate_ratio::harm_log_e(&cohorts, rule.null_in_force()).unwrap_or(0.0);
-    let improved = rate_ratio::not_worse_log_e(&cohorts, 0.0).unwrap_or(0.0);
-    let non_inferior = rule.not_worse_by.and_then(|margin| rate_ratio::not_worse_log_e(&cohorts, margin));
     let threshold = rules.harm_threshold(rule);
     let promote = log_threshold(rules.promotion_alpha(), 1.0);
+    let reading = reading::read(rule, &seen, Thresholds { harm: threshold, promote });
+    let Reading { harm: log_e, improved, non_inferior, treated_bad, .. } = reading;
 
-    let treated_bad = sum(&cohorts, false, |c| c.treated_bad);
     let crossed = match rule.role {
         Role::Tripwire => (treated_bad > 0).then_some(treated_bad as f64),
         _ => clears(log_e, threshold).then_some(log_e),
@@ -66,15 +57,11 @@ pub(crate) fn judge_metric<'a>(
         Role::Tripwire | Role::Deterioration => latched.or(crossed.map(|log_e| Latched { log_e, at: now })),
         _ => None,
     };
-    let units = sum(&cohorts, randomised, |c| c.treated_units);
-    let bad = sum(&cohorts, true, |c| c.treated_bad.saturating_add(c.control_bad));
-    let control_units = sum(&cohorts, true, |c| c.control_units);
-    let control_bad = sum(&cohorts, true, |c| c.control_bad);
-    let control_share = if control_units == 0 { 0.0 } else { control_bad as f64 / control_units as f64 };
+    let units = reading.units(randomised, |u| u.treated);
     let age = last_outcome.map(|at| now.saturating_sub(at));
-    let measured_log_e = sample_ratio::cohorts_log_e(&measured(&cohorts));
+    let measured_log_e = sample_ratio::cohorts_log_e(&reading.measured());
     let measured_alike = !clears(measured_log_e, libm::log(SAMPLE_RATIO_ALARM));
-    let problem = rule.problem().or_else(|| count_problem(&cohorts));
+    let problem = rule.problem().or_else(|| reading.problem.clone());
 
     let verdict = if rule.role == Role::Health && crossed.is_some() {
         MetricVerdict::Invalid
@@ -83,9 +70,12 @@ pub(crate) fn judge_metric<'a>(
     } else if problem.is_some() || !measured_alike {
         MetricVerdict::Invalid
     } else {
-        let wants = stage.map_or((1, 0), |s| (s.min_units.max(1), if s.randomised { s.min_bad } else { 0 }));
-        let data = data_verdict(age, rules.staleness, (units, maturing_units, bad), wants);
-        data.unwrap_or_else(|| shown(non_inferior, rule.not_worse_by.is_some(), improved, promote))
+        let min_bad = |s: &StageRule| if s.randomised && reading.bad.is_some() { s.min_bad } else { 0 };
+        let wants = stage.map_or((1, 0), |s| (s.min_units.max(1), min_bad(s)));
+        let counted = (units, maturing_units, reading.bad.unwrap_or(0));
+        let data = data_verdict(age, rules.staleness, counted, wants);
+        let data = data.or(reading.not_enough.map(|_| MetricVerdict::Insufficient));
+        data.unwrap_or_else(|| shown(non_inferior, rule.has_margin(), improved, promote))
     };
     let judgement = MetricJudgement {
         metric: rule.metric.clone(),
@@ -97,33 +87,26 @@ pub(crate) fn judge_metric<'a>(
         log_e_improved: improved,
         log_threshold_promote: promote,
         measured_log_e,
-        rate_ratio: rate_ratio::estimate(&cohorts),
+        rate_ratio: reading.rate_ratio,
         treated_bad,
-        control_bad: sum(&cohorts, false, |c| c.control_bad),
-        treated_units: sum(&cohorts, false, |c| c.treated_units),
-        control_units: sum(&cohorts, false, |c| c.control_units),
+        control_bad: reading.control_bad,
+        treated_units: reading.units(false, |u| u.treated),
+        control_units: reading.units(false, |u| u.control),
         latched,
+        estimate: reading.estimate,
+        not_enough: reading.not_enough,
     };
     Judged {
         rule,
         judgement,
         units,
         maturing: maturing_units,
-        bad,
+        bad: reading.bad,
         age,
         problem,
         measured_alike,
-        control_share,
+        control_share: reading.control_share,
     }
-}
-
-/// The units in which the metric was measured, as the sample-ratio check takes them.
-fn measured(cohorts: &[CohortCounts]) -> Vec<ExposedUnits> {
-    let units = cohorts.iter().map(|c| {
-        let (treated, control) = (c.treated_units, c.control_units);
-        ExposedUnits { cohort: c.cohort, probability: c.probability, treated, control }
-    });
-    units.collect()
 }
 
 /// The open stage's rule; none when nothing is open or the plan has no such stage.
@@ -158,16 +141,4 @@ fn shown(non_inferior: Option<f64>, has_margin: bool, improved: f64, threshold: 
         (true, _) => MetricVerdict::NonInferior,
         _ => MetricVerdict::Inconclusive,
     }
-}
-
-/// Counts that cannot be: a probability above 1, or one cohort with two probabilities (0 and 1 apart, which say that
-/// some of its units are no evidence).
-fn count_problem(cohorts: &[CohortCounts]) -> Option<String> {
-    let whole = crate::limits::SHARE_TOTAL;
-    if let Some(counts) = cohorts.iter().find(|counts| counts.probability > whole) {
-        return Some(format!("cohort {} has an assignment probability above 1", counts.cohort));
-    }
-    let evidence: Vec<u8> = cohorts.iter().filter(|c| c.is_evidence()).map(|c| c.cohort).collect();
-    let twice = evidence.iter().zip(evidence.iter().skip(1)).find(|(a, b)| a == b);
-    twice.map(|(cohort, _)| format!("cohort {cohort} is recorded with two assignment probabilities"))
 }

@@ -32,6 +32,7 @@ fn metric_evidence() -> impl Strategy<Value = MetricEvidence> {
             maturing_units,
             last_outcome,
             latched: latched.map(|(log_e, at)| Latched { log_e: log_e as f64, at }),
+            ..MetricEvidence::default()
         },
     )
 }
@@ -51,6 +52,7 @@ fn evidence() -> impl Strategy<Value = Evidence> {
             sample_ratio,
             multi_exposure,
             last_exposure,
+            ..Evidence::default()
         },
     )
 }

@@ -1,6 +1,14 @@
 //! Rules about the source text itself.
 
-use std::path::Path;
+#![allow(clippy::unwrap_used)] // helpers of tests, outside a #[test] function
+
+use std::path::{Path, PathBuf};
+
+/// All source files beneath a folder.
+fn sources(folder: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    entries.flat_map(|path| if path.is_dir() { sources(&path) } else { vec![path] }).collect()
+}
 
 /// Platform mathematics differs in the last bit between systems; replay and wasm need `libm`. Library code therefore
 /// calls none of the float methods that are implemented by the platform.
@@ -31,8 +39,7 @@ fn no_platform_mathematics() {
         "Instant",
     ];
     let mut files = 0;
-    for entry in std::fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("src")).unwrap() {
-        let path = entry.unwrap().path();
+    for path in sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src")) {
         let text = std::fs::read_to_string(&path).unwrap();
         for (number, line) in
             text.lines().enumerate().filter(|(_, line)| !line.trim_start().starts_with("//"))

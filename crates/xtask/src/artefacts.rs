@@ -10,12 +10,12 @@ use anyhow::{Context, Result, bail};
 
 use crate::places::Places;
 use crate::run::{cargo, output, say, write_if_new};
-use crate::{setup, sizes};
+use crate::{setup, sizes, wit};
 
 /// The target that brings no WASI imports with it.
 pub(crate) const TARGET: &str = "wasm32-unknown-unknown";
 
-/// Builds `flagstone.component.wasm` and `flagstone.core.wasm`; files that would not change are left alone.
+/// Builds `flagstone.component.wasm`, `flagstone.core.wasm` and the WIT package `flagstone-flags.wit.wasm`; files that would not change are left alone.
 pub(crate) fn component(places: &Places) -> Result<()> {
     setup::target(places, TARGET)?;
     say("building the engine (profile guest)");
@@ -34,7 +34,8 @@ pub(crate) fn component(places: &Places) -> Result<()> {
     if !imports.is_empty() {
         bail!("the component imports `{}`; it must import nothing", imports.join("`, `"));
     }
-    for (path, bytes) in [(places.component(), encoded), (places.core(), core)] {
+    let package = (places.guest.join("flagstone-flags.wit.wasm"), wit::package(places)?);
+    for (path, bytes) in [(places.component(), encoded), (places.core(), core), package] {
         let wrote = write_if_new(&path, &bytes)?;
         let shown = path.strip_prefix(&places.root).unwrap_or(&path).display();
         say(&format!("{shown}: {} bytes{}", bytes.len(), if wrote { "" } else { ", up to date" }));

@@ -10,7 +10,7 @@ use anyhow::{Context, Result, bail};
 
 use crate::places::Places;
 use crate::run::{cargo, output, say, succeed};
-use crate::{artefacts, browser, setup};
+use crate::{artefacts, browser, javascript, setup};
 use report::{Machine, Part, Report};
 
 /// What can be named with `--only`.
@@ -119,11 +119,12 @@ fn wasmtime(places: &Places, workload: &Path, fixtures: &Path, quick: bool) -> R
 
 fn node(places: &Places, workload: &Path, fixtures: &Path, quick: bool) -> Result<String> {
     browser::build(places)?;
+    let package = javascript::package(places)?;
     let folder = places.below("host-tests/node-bench");
     setup::npm(&folder)?;
     say("measuring in Node");
     let mut command = Command::new("node");
-    command.arg(folder.join("bench.mjs")).arg(workload).arg(fixtures).arg(places.browser());
+    command.arg(folder.join("bench.mjs")).arg(workload).arg(fixtures).arg(places.browser()).arg(package);
     output(flags(&mut command, quick))
 }
 

@@ -1,14 +1,14 @@
 //! The whole check, step by step; every step runs even when one before it failed.
 
 use std::path::PathBuf;
-use std::process::{Command, ExitCode};
+use std::process::ExitCode;
 use std::time::Instant;
 
 use anyhow::{Result, bail};
 
 use crate::places::Places;
 use crate::run::{cargo, lint_while_building, ours, succeed, which};
-use crate::{artefacts, browser, pass, setup, sizes};
+use crate::{artefacts, browser, javascript, pass, python, setup, sizes};
 
 type Step = (&'static str, fn(&Places) -> Result<()>);
 
@@ -18,8 +18,8 @@ const STEPS: [Step; 9] = [
     ("lints", lints),
     ("artefacts", build),
     ("tests", tests),
-    ("javascript", javascript),
-    ("python", python),
+    ("javascript", javascript::check),
+    ("python", wheel),
     ("demo", demo),
     ("sizes", weigh),
 ];
@@ -90,31 +90,13 @@ fn tests(places: &Places) -> Result<()> {
     succeed(documentation.args(["test", "--workspace", "--doc"]))
 }
 
-/// The core module in Node, and the browser build in a real page: fixtures from the native build, a loopback
-/// server, headless Chromium.
-fn javascript(places: &Places) -> Result<()> {
-    let folder = places.below("host-tests/browser-page");
-    let fixtures = places.below("target/fixtures");
-    succeed(ours(places).args(["run", "--package", "host-tests", "--bin", "fixtures", "--"]).arg(&fixtures))?;
-    let mut core = Command::new("node");
-    core.arg(places.below("host-tests/node/core.test.mjs"));
-    succeed(core.env("FIXTURES", &fixtures).env("CORE", places.core()))?;
-    setup::npm(&folder)?;
-    let mut node = Command::new("node");
-    node.arg("test.mjs").current_dir(&folder).env("CHROMIUM", setup::chromium()?);
-    succeed(node.env("FIXTURES", &fixtures).env("BROWSER_BUILD", places.browser()))
-}
-
-/// The component in Python's wasmtime: an embedder without any code of ours.
-fn python(places: &Places) -> Result<()> {
-    let fixtures = fixtures(places)?;
-    let mut embed = Command::new(setup::python(places)?);
-    embed.arg(places.below("host-tests/python/embed.py")).arg(places.component());
-    succeed(embed.arg(&fixtures))
+/// The wheel, and the component in Python's wasmtime: an embedder without any code of ours.
+fn wheel(places: &Places) -> Result<()> {
+    python::check(places, &fixtures(places)?)
 }
 
 /// Sealed files and native answers for embedders in other languages.
-fn fixtures(places: &Places) -> Result<PathBuf> {
+pub(crate) fn fixtures(places: &Places) -> Result<PathBuf> {
     let folder = places.below("target/fixtures");
     succeed(ours(places).args(["run", "--package", "host-tests", "--bin", "fixtures", "--"]).arg(&folder))?;
     Ok(folder)

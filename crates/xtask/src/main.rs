@@ -10,13 +10,18 @@ mod bind;
 mod browser;
 mod chaos;
 mod check;
+mod embedders;
 mod fuzz;
+mod javascript;
 mod pass;
 mod places;
+
+mod python;
 mod reproduce;
 mod run;
 mod setup;
 mod sizes;
+mod wit;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -36,7 +41,8 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Builds target/guest/flagstone.component.wasm and flagstone.core.wasm, with --browser the browser build too.
+    /// Builds target/guest/flagstone.component.wasm, flagstone.core.wasm and flagstone-flags.wit.wasm (the WIT package), with
+    /// --browser the browser build too.
     #[command(after_help = "Examples:\n  cargo xtask build\n  cargo xtask build --browser")]
     Build {
         /// Also build target/guest/browser/ (wasm-bindgen; the first time it builds that tool, 1-2 minutes).
@@ -74,7 +80,7 @@ enum Command {
         after_help = "Examples:\n  cargo xtask conformance\n  cargo xtask conformance --data ../shared/conformance --json"
     )]
     Conformance {
-        /// Arguments for the runner (`--data DIR`, `--json`).
+        /// Arguments for the runner (`--data DIR`, `--statistics DIR`, `--json`).
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<OsString>,
     },
@@ -83,6 +89,17 @@ enum Command {
         after_help = "Examples:\n  cargo xtask bench\n  cargo xtask bench --only native --quick\n  cargo xtask bench --json | tail -1\n\nIt builds with fat LTO in a workspace of its own: 15 minutes the first time. Fails when a limit of\nhost-tests/bench/budgets.toml is exceeded."
     )]
     Bench(bench::Arguments),
+    /// Runs the shared vectors and the same measurements in every runtime, and prints one table (docs/embedders.md).
+    #[command(
+        after_help = "Examples:\n  cargo xtask embedders\n  cargo xtask embedders node workerd --json | tail -1\n\nThe exit code is 0 only when all of them answer the same bytes and none grows under swaps."
+    )]
+    Embedders {
+        /// Runners of host-tests/embedders/runners, without their endings; all when none is named.
+        runners: Vec<String>,
+        /// End with one line holding one JSON object.
+        #[arg(long)]
+        json: bool,
+    },
     /// Fuzzes the engine: sealed files, snapshots, decisions, contexts, definitions (docs/fuzzing.md).
     #[command(
         after_help = "Examples:\n  cargo xtask fuzz\n  cargo xtask fuzz load evaluate --seconds 600 --json | tail -1"
@@ -118,6 +135,9 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Writes docs/wit.md from wit/flagstone-flags.wit; a test says when it is out of date.
+    #[command(after_help = "Example:\n  cargo xtask wit")]
+    Wit,
     /// The wasm-bindgen step of `build --browser`; needs the feature `browser`.
     #[command(hide = true)]
     Bind {
@@ -137,9 +157,11 @@ fn main() -> ExitCode {
         Command::Demo { arguments } => pass::demo(&places, &arguments),
         Command::Conformance { arguments } => pass::conformance(&places, &arguments),
         Command::Bench(arguments) => bench::bench(&places, &arguments),
+        Command::Embedders { runners, json } => embedders::report(&places, &runners, json),
         Command::Fuzz { targets, seconds, json } => fuzz::run(&places, &targets, seconds, json),
         Command::Chaos { minutes, json } => chaos::run(&places, minutes, json),
         Command::Reproduce { json } => reproduce::run(&places, json),
+        Command::Wit => wit::document(&places).map(|()| ExitCode::SUCCESS),
         Command::Bind { input, output } => bind_step(&input, &output).map(|()| ExitCode::SUCCESS),
     };
     result.unwrap_or_else(|error| {

@@ -36,7 +36,7 @@ fn hand_over(
 }
 
 /// Builds a binary with the everyday profile and returns where cargo put it.
-fn binary_of(places: &Places, package: &str, binary: &str) -> Result<std::path::PathBuf> {
+pub(crate) fn binary_of(places: &Places, package: &str, binary: &str) -> Result<std::path::PathBuf> {
     let mut command = ours(places);
     command.args(["build", "--package", package, "--bin", binary]);
     command.arg("--message-format=json-render-diagnostics");

@@ -72,23 +72,7 @@ pub(crate) fn npm(folder: &Path) -> Result<()> {
     succeed(Command::new("npm").args(["ci", "--no-audit", "--no-fund"]).current_dir(folder))
 }
 
-/// PyPI's wasmtime, the release that the Python embedder is tested with.
-const PYTHON_WASMTIME: &str = "wasmtime==50.0.1";
-
-/// A Python with [`PYTHON_WASMTIME`], in an environment of its own below `target`.
+/// A Python with the package `flagstone` installed in it, from its wheel.
 pub(crate) fn python(places: &Places) -> Result<PathBuf> {
-    let folder = places.below("target/python");
-    let (python, installed) = (folder.join("bin/python"), folder.join(PYTHON_WASMTIME));
-    if installed.is_file() {
-        return Ok(python);
-    }
-    let Some(system) = which(&["python3"]) else {
-        bail!("there is no python3\nhint: install Python 3.9 or newer, with its venv module");
-    };
-    say(&format!("installing PyPI's `{PYTHON_WASMTIME}` in `target/python`"));
-    succeed(Command::new(system).args(["-m", "venv"]).arg(&folder))
-        .context("hint: Debian has the venv module in its package `python3-venv`")?;
-    succeed(Command::new(&python).args(["-m", "pip", "install", "--quiet", PYTHON_WASMTIME]))?;
-    std::fs::write(installed, "")?;
-    Ok(python)
+    crate::python::installed(places)
 }

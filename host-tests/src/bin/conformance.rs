@@ -1,11 +1,11 @@
-//! Runs other projects' suites against the engine: `cargo xtask conformance [--data DIR] [--json]`.
+//! Runs other projects' suites against the engine: `cargo xtask conformance [--data DIR] [--statistics DIR] [--json]`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, anyhow, bail};
 use clap::Parser;
-use host_tests::conformance::{Suite, must_hold, run};
+use host_tests::conformance::{Suite, must_hold, run, statistics};
 use host_tests::shared;
 
 /// Run other projects' published expectations against the engine.
@@ -20,7 +20,10 @@ struct Arguments {
     /// The folder of suites; by default `conformance` in the shared folder beside the checkout
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
-    /// End with one line that holds one JSON object: {"suites":[{"suite","passed","failed","skipped","failures"}]}
+    /// The folder of reference values for the statistics; by default `stat-vectors` beside the folder of suites
+    #[arg(long, value_name = "DIR")]
+    statistics: Option<PathBuf>,
+    /// End with one line that holds one JSON object: {"suites":[{"suite","passed","failed","skipped","failures","reasons"}]}
     #[arg(long)]
     json: bool,
 }
@@ -42,16 +45,25 @@ fn conform(arguments: &Arguments) -> Result<ExitCode> {
             "the shared test data is not beside the checkout\nhint: name its folder with --data DIR",
         )?,
     };
-    let suites = run(&folder)?;
+    let mut suites = run(&folder)?;
+    let values = arguments.statistics.clone().unwrap_or_else(|| beside(&folder));
+    if arguments.statistics.is_some() || values.is_dir() {
+        suites.extend(statistics::run(&values).map_err(|error| anyhow!(error))?);
+    } else {
+        println!("{}: not there, the statistics are compared with nothing", values.display());
+    }
     if suites.is_empty() {
         bail!("`{}` holds no suite that this command knows", folder.display());
     }
     for suite in &suites {
-        let Suite { suite: name, passed, failed, skipped, failures } = suite;
+        let Suite { suite: name, passed, failed, skipped, failures, reasons } = suite;
         println!("{name:<36} {passed:>5} passed {failed:>4} failed {skipped:>4} skipped");
         if !arguments.json {
             for failure in failures {
                 println!("    {failure}");
+            }
+            for reason in reasons {
+                println!("    skipped: {reason}");
             }
         }
     }
@@ -60,4 +72,10 @@ fn conform(arguments: &Arguments) -> Result<ExitCode> {
         println!("{}", serde_json::json!({ "suites": suites }));
     }
     Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+/// `stat-vectors` in the same folder as the suites.
+fn beside(folder: &Path) -> PathBuf {
+    let folder = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
+    folder.parent().unwrap_or(&folder).join("stat-vectors")
 }

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
 use clap::Parser;
+use flagstone_evaluate::{Context, explain_json};
 use flagstone_seal::Mark;
 use flagstone_snapshot::Snapshot;
 use host_tests::fixture::{self, AUDIENCE, ENVIRONMENT, World};
@@ -75,6 +76,7 @@ fn write(folder: &Path) -> Result<()> {
     put(&page.join("other.txt"), &elsewhere)?;
     let policy = serde_json::json!({ "audience": AUDIENCE, "environment": ENVIRONMENT, "now": ISSUED });
     put(&page.join("policy.json"), policy.to_string().as_bytes())?;
+    host_tests::embed::write(folder)?;
     put(&folder.join("index.json"), serde_json::json!({ "vectors": index }).to_string().as_bytes())?;
     println!("fixtures: {} and the page's, in {}", index.join(", "), folder.display());
     Ok(())
@@ -90,6 +92,8 @@ fn vector_file(vectors: &Vectors, folder: &Path) -> Result<()> {
     let pulses = vectors.pulses();
     let mut cases = Vec::new();
     for case in &vectors.cases {
+        let (context, control) =
+            (Context::from_json(&snapshot, case.context.get())?, case.control(&snapshot));
         let pulse = case.pulse.as_ref().and_then(|pulse| pulses.iter().position(|known| *known == pulse));
         cases.push(serde_json::json!({
             "name": case.name,
@@ -99,6 +103,8 @@ fn vector_file(vectors: &Vectors, folder: &Path) -> Result<()> {
             "pulse": pulse,
             "native": case.native(&snapshot)?,
             "expect": case.expect,
+            "packed": host_tests::embed::packed(&snapshot, &control, case.context.get(), &case.flag, case.now)?,
+            "explain": explain_json(&snapshot, &control, &context, &case.flag, case.now),
         }));
     }
     let mut listed = Vec::new();

@@ -6,48 +6,20 @@ pub mod flagd_schemas;
 pub mod json_logic;
 pub mod murmur3;
 mod number;
+pub mod statistics;
+mod suite;
 
 use std::path::Path;
 
 use anyhow::Result;
-use serde::Serialize;
 
-/// What came of one suite.
-#[derive(Debug, Default, Serialize)]
-pub struct Suite {
-    /// Its name: a folder, or `folder/file` where a folder holds several suites.
-    pub suite: String,
-    /// Rows that held.
-    pub passed: usize,
-    /// Rows that did not.
-    pub failed: usize,
-    /// Rows that need not hold.
-    pub skipped: usize,
-    /// The names of the failed rows, each with what was seen.
-    pub failures: Vec<String>,
-}
-
-impl Suite {
-    fn new(name: &str) -> Self {
-        Suite { suite: name.into(), ..Suite::default() }
-    }
-
-    /// Counts one row: `Ok` held, `Err` says what was seen instead.
-    fn row(&mut self, name: &str, result: Result<(), String>) {
-        match result {
-            Ok(()) => self.passed += 1,
-            Err(seen) => {
-                self.failed += 1;
-                self.failures.push(format!("{name}: {seen}"));
-            }
-        }
-    }
-}
+pub use suite::Suite;
 
 /// Suites whose every row must hold; the others are information.
 #[must_use]
 pub fn must_hold(suite: &str) -> bool {
     matches!(suite, "flagd" | "flagd-schemas" | "json-logic/compatible" | "murmur3" | "bucket-values")
+        || suite.starts_with(statistics::PREFIX)
 }
 
 /// Runs every suite whose data is in `folder`.

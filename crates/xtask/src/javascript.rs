@@ -1,0 +1,48 @@
+//! The npm package: built, tested, and tried as somebody would who has just found it.
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use anyhow::Result;
+
+use crate::embedders::{self, Given};
+use crate::places::Places;
+use crate::run::succeed;
+use crate::{check, pass, setup};
+
+/// Builds `providers/js` from the browser build and returns its `dist`.
+pub(crate) fn package(places: &Places) -> Result<PathBuf> {
+    let folder = places.below("providers/js");
+    setup::npm(&folder)?;
+    succeed(Command::new("node").arg("build.mjs").arg(places.browser()).current_dir(&folder))?;
+    Ok(folder.join("dist"))
+}
+
+/// The check's step: the core module by its flat ABI, the package's own tests, the page in Chromium, a newcomer's path, and every
+/// runtime that npm has.
+pub(crate) fn check(places: &Places) -> Result<()> {
+    let fixtures = check::fixtures(places)?;
+    let node = |file: &str| {
+        let mut node = Command::new("node");
+        node.arg(places.below(file)).env("FIXTURES", &fixtures);
+        node
+    };
+    succeed(node("host-tests/node/core.test.mjs").env("CORE", places.core()))?;
+    let dist = package(places)?;
+    // The runtimes for the example at the edge, and what drives Chromium.
+    let (page, chromium) = (places.below("host-tests/browser-page"), setup::chromium()?);
+    setup::npm(&places.below("host-tests/embedders"))?;
+    setup::npm(&page)?;
+    // One process: each file of its own would load the engine and the SDKs again.
+    let mut tests = node("providers/js/test/all.mjs");
+    tests.env("FLAGSTONE", pass::binary_of(places, "flagstone-cli", "flagstone")?);
+    succeed(tests.env("FLAGSTONE_COMPONENT", places.component()).env("CHROMIUM", &chromium))?;
+    succeed(&mut node("providers/js/test/newcomer.mjs"))?;
+    let mut browser = Command::new("node");
+    browser.arg("test.mjs").current_dir(&page).env("CHROMIUM", &chromium);
+    succeed(browser.env("FIXTURES", &fixtures).env("BROWSER_BUILD", places.browser()))?;
+    let only = ["bun", "chromium", "deno", "jco", "node", "workerd"].map(String::from);
+    let code = embedders::rows(places, &Given { fixtures, package: dist }, &only, false)?;
+    anyhow::ensure!(code == std::process::ExitCode::SUCCESS, "an embedder answers otherwise than the others");
+    Ok(())
+}
