@@ -29,7 +29,8 @@ impl Flags {
         if let Some(note) = read(&folder.join("pulse"))? {
             let pulsed = self.pulse(&note, now)?;
             if !pulsed.in_force {
-                let digest: String = pulsed.snapshot.digest.iter().map(|byte| format!("{byte:02x}")).collect();
+                let digest: String =
+                    pulsed.snapshot.digest.iter().map(|byte| format!("{byte:02x}")).collect();
                 let path = folder.join("snapshots").join(digest);
                 let file = std::fs::read(&path).map_err(|error| Refusal::File { path, error })?;
                 self.offer(file, now)?;

@@ -25,8 +25,8 @@ use std::sync::Arc;
 
 use open_feature::provider::{FeatureProvider, ProviderMetadata, ProviderStatus, ResolutionDetails};
 use open_feature::{
-    EvaluationContext, EvaluationError, EvaluationErrorCode, EvaluationReason, EvaluationResult, FlagMetadata,
-    StructValue, async_trait,
+    EvaluationContext, EvaluationError, EvaluationErrorCode, EvaluationReason, EvaluationResult,
+    FlagMetadata, StructValue, async_trait,
 };
 
 use crate::{Answer, ErrorCode, Flags, Reason, State};
@@ -125,7 +125,9 @@ fn failed(key: &str, code: ErrorCode) -> EvaluationError {
     let (code, message) = match code {
         ErrorCode::FlagNotFound => (EvaluationErrorCode::FlagNotFound, "was not found"),
         ErrorCode::ParseError => (EvaluationErrorCode::ParseError, "cannot be evaluated"),
-        ErrorCode::TypeMismatch => (EvaluationErrorCode::TypeMismatch, "has a rule that gives no variant's name"),
+        ErrorCode::TypeMismatch => {
+            (EvaluationErrorCode::TypeMismatch, "has a rule that gives no variant's name")
+        }
         ErrorCode::General => (EvaluationErrorCode::General("GENERAL".to_owned()), "could not be evaluated"),
     };
     error(code, format!("flag `{key}` {message}"))

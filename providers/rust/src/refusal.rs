@@ -11,10 +11,14 @@ pub enum Refusal {
     #[error("{0}")]
     Seal(#[from] SealError),
     /// Well signed, but not a snapshot that this build can read.
-    #[error("the snapshot cannot be read: {0}\nhint: it may have been compiled by a newer version of Flagstone")]
+    #[error(
+        "the snapshot cannot be read: {0}\nhint: it may have been compiled by a newer version of Flagstone"
+    )]
     Snapshot(LoadError),
     /// A canary of the snapshot is answered otherwise than its author wrote.
-    #[error("canary {position}: flag `{flag}` answers {answer}, not {expected}\nhint: this build decides otherwise than the one that compiled the snapshot; use the same version")]
+    #[error(
+        "canary {position}: flag `{flag}` answers {answer}, not {expected}\nhint: this build decides otherwise than the one that compiled the snapshot; use the same version"
+    )]
     Canary {
         /// Its place among the snapshot's canaries, from 0.
         position: usize,

@@ -4,8 +4,8 @@ use flagstone::{Flags, Mark, Refusal, State, Unit};
 use flagstone_seal::{PulseStatement, Role, RoleKind, SecretKey, Signer, TrustDraft, seal_pulse, seal_trust};
 use flagstone_snapshot::{Draft, DraftCanary, DraftFlag, DraftVariant, FlagKind, Json, encode};
 
-use crate::fixture::{AUDIENCE, ENVIRONMENT};
 use crate::world::{NOW, flags, sealed, settings, world};
+use host_tests::fixture::{AUDIENCE, ENVIRONMENT};
 
 fn word(flags: &Flags) -> Option<String> {
     let mut unit = Unit::json("{}");
@@ -174,7 +174,7 @@ fn the_trust_root_moves_on_and_takes_its_belief_along() {
 
     // It stays, but its lease runs out: no pulse extends it.
     assert_eq!(word(&flags).as_deref(), Some("first"));
-    let later = crate::fixture::World::new(NOW + 100).unwrap();
+    let later = host_tests::fixture::World::new(NOW + 100).unwrap();
     flags.pulse(&later.pulse(2, first, &[], &[]).unwrap(), NOW + 100).unwrap();
     assert_eq!((flags.state(NOW + 299), flags.state(NOW + 300)), (State::Fresh, State::Stale));
     assert!(flags.offer(sealed("second", 2), NOW + 100).is_err(), "the old key releases nothing any more");

@@ -2,13 +2,6 @@
 #![allow(unsafe_code)] // a global allocator's trait is unsafe; this one only counts and passes on
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-#[allow(dead_code)]
-#[path = "../../../../host-tests/src/fixture.rs"]
-mod fixture;
-#[allow(dead_code)]
-#[path = "../../../../host-tests/src/vectors.rs"]
-mod vectors;
-
 mod counting;
 mod folder;
 mod gherkin;

@@ -2,8 +2,8 @@
 
 use flagstone::{Flags, Settings, Unit};
 
-use crate::fixture::{AUDIENCE, ENVIRONMENT};
-use crate::vectors::{ISSUED, LEASE, Pulse, Vectors, files, seal};
+use host_tests::fixture::{AUDIENCE, ENVIRONMENT};
+use host_tests::vectors::{ISSUED, LEASE, Pulse, Vectors, files, seal};
 
 #[test]
 fn flags_answer_every_vector() {

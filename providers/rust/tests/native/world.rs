@@ -2,7 +2,7 @@
 
 use flagstone::{Flags, Settings};
 
-use crate::fixture::{AUDIENCE, ENVIRONMENT, World, snapshot};
+use host_tests::fixture::{AUDIENCE, ENVIRONMENT, World, snapshot};
 
 /// When everything is issued, unix seconds.
 pub(crate) const NOW: u64 = 1_800_000_000;
