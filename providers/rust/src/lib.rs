@@ -43,6 +43,11 @@ pub mod sandbox;
 mod settings;
 mod unit;
 
+/// The guide's Rust compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/rust.md")]
+struct Guide;
+
 pub use answer::Answer;
 pub use flags::{Flags, Pulsed, machine_seconds};
 pub use folder::Looked;
