@@ -111,7 +111,7 @@ fn pulses_move_the_state_and_may_halt_any_snapshot() {
     flags.offer(next, NOW).unwrap();
     assert_eq!((flags.state(NOW + 199), flags.state(NOW + 200)), (State::Fresh, State::Stale));
 
-    let forged = [flagged(&world().pulse(3, second, &[], &[]).unwrap())].concat();
+    let forged = flagged(&world().pulse(3, second, &[], &[]).unwrap());
     assert!(flags.pulse(&forged, NOW).is_err());
     assert_eq!(flags.state(NOW + 199), State::Fresh);
 
@@ -135,11 +135,10 @@ fn pulse_of(number: u64, snapshot: Mark, lease: u64) -> Vec<u8> {
     seal_pulse(&statement, &world().pulse).unwrap()
 }
 
-/// A note with one byte of its text changed.
+/// A note with one bit of its text changed.
 fn flagged(note: &[u8]) -> Vec<u8> {
     let mut note = note.to_vec();
-    let at = note.windows(7).position(|part| part == b"number ").unwrap() + 7;
-    note[at] = b'4';
+    note[70] ^= 1;
     note
 }
 

@@ -37,7 +37,7 @@ async fn every_kind_has_its_door_and_no_other() {
     );
     assert_eq!(parts.value, wanted);
     let metadata = parts.flag_metadata.unwrap().values;
-    assert_eq!(metadata.len(), 2, "plain values only: {metadata:?}");
+    assert_eq!(metadata.len(), 2, "{metadata:?}");
     assert_eq!(metadata["team"], FlagMetadataValue::String("search".into()));
     assert_eq!(metadata["level"], FlagMetadataValue::Int(3));
     assert_eq!((parts.variant.as_deref(), parts.reason), (Some("all"), Some(EvaluationReason::Static)));

@@ -31,7 +31,7 @@ pub(crate) fn payload(word: &str) -> Vec<u8> {
             "amount": {{"state": "ENABLED", "variants": {{"some": 2.5, "whole": 7}}, "defaultVariant": "some"}},
             "off": {{"state": "DISABLED", "variants": {{"on": true}}, "defaultVariant": "on"}},
             "parts": {{"state": "ENABLED", "variants": {{"all": {{"list": [1, "two", {{"three": 3.5}}], "yes": true}}}}, "defaultVariant": "all",
-                "metadata": {{"team": "search", "level": 3, "deep": {{"left": "out"}}}}}}
+                "metadata": {{"team": "search", "level": 3}}}}
         }}}}"#
     );
     snapshot("world.json", &definition).unwrap()
