@@ -80,7 +80,7 @@ fn unit(number: usize) -> Unit {
     let context = json!({
         "targetingKey": format!("user-{number}-fdec65fe-5e1c"), "country": of(["de", "us", "jp", "br"]),
         "appVersion": format!("{}.{}.1", number % 9, number % 7), "email": format!("user{number}@{at}"), "plan": "pro",
-        "age": 20 + number % 50, "beta": number % 2 == 0, "locale": "en",
+        "age": 20 + number % 50, "beta": number.is_multiple_of(2), "locale": "en",
     });
     Unit::json(context.to_string())
 }
