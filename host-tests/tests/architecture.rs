@@ -34,6 +34,16 @@ fn table() -> BTreeMap<&'static str, &'static [&'static str]> {
                 "flagstone-evaluate",
             ],
         ),
+        (
+            "flagstone",
+            &[
+                "flagstone-snapshot",
+                "flagstone-seal",
+                "flagstone-evaluate",
+                "flagstone-events",
+                "flagstone-host",
+            ],
+        ),
     ])
 }
 
