@@ -40,7 +40,7 @@ enum Command {
     /// Builds target/guest/flagstone.component.wasm and flagstone.core.wasm, with --browser the browser build too.
     #[command(after_help = "Examples:\n  cargo xtask build\n  cargo xtask build --browser")]
     Build {
-        /// Also build target/guest/browser/ (wasm-bindgen; the first time it builds that tool, 1-2 minutes).
+        /// Also build target/guest/browser/ and target/guest/playground/ (wasm-bindgen; the first time it builds that tool, 1-2 minutes).
         #[arg(long)]
         browser: bool,
     },
