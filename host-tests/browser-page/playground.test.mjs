@@ -1,7 +1,7 @@
 // The playground in headless Chromium: a definition is broken and mended, a context changed, all by keyboard; a case
 // travels in the address; every width and both colour schemes. Run by `cargo xtask test`.
 import assert from "node:assert/strict";
-import { execFileSync } from "node:child_process";
+import { spawnSync } from "node:child_process";
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -88,14 +88,14 @@ try {
     assert.equal(await fact("reason"), "TARGETING_MATCH");
     assert.equal(await page.locator("#problems button").count(), 0);
     const rules = () => page.locator('[data-check="targeting"] .rule').allInnerTexts();
-    assert.match((await rules()).join(), /rule 1 matched/);
+    assert.match((await rules()).join(), /rule 1\s+matched/);
 
     await tabTo("context");
     await page.keyboard.press("Control+A");
     await page.keyboard.type('{ "targetingKey": "ben", "locale": "fr", "plan": "solo" }');
     await until(() => document.querySelector("#decision .variant").textContent === "short");
     assert.equal(await fact("reason"), "DEFAULT");
-    assert.match((await rules()).join(), /rule 1 did not match[\s\S]*"solo"[\s\S]*→ false/);
+    assert.match((await rules()).join(), /rule 1\s+did not match[\s\S]*"solo"[\s\S]*→ false/);
     await page.keyboard.press("Backspace");
     await until(() => !document.querySelector("#context-fault").hidden);
     assert.match(await page.textContent("#context-fault"), /the context is not JSON/);
@@ -117,7 +117,7 @@ try {
     const arms = new Set();
     for (let user = 0; arms.size < 2 && user < 40; user += 1) {
       const answered = await page.evaluate(() => document.body.dataset.answered);
-      await page.fill("#context", JSON.stringify({ targetingKey: `user-${user}`, consent: ["evaluation"], dataDomains: ["public-docs"] }));
+      await page.fill("#context", JSON.stringify({ targetingKey: `user-${user}`, consent: ["evaluation"], dataDomain: "public-docs" }));
       await until(([before]) => document.body.dataset.answered !== before, answered);
       const arm = await fact("arm");
       arms.add(arm);
@@ -173,9 +173,10 @@ try {
       for (const { definition, context, flag, now, stages, said } of cases) {
         await writeFile(file, definition);
         const more = stages.flatMap(({ flag, stage }) => ["--stage", `${flag}=${stage}`]);
-        const told = execFileSync(process.env.FLAGSTONE, ["evaluate", flag, "--definition", file, "--context", context,
-          "--now", String(now), ...more, "--explain", "--json"], { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] });
-        assert.deepEqual(said, JSON.parse(told.trim().split("\n").at(-1)), flag);
+        const { stdout, stderr } = spawnSync(process.env.FLAGSTONE, ["evaluate", flag, "--definition", file, "--context", context,
+          "--now", String(now), ...more, "--lenient", "--explain", "--json"], { encoding: "utf8" });
+        assert.ok(stdout, stderr); // it ends with 1 for a decision that is an error
+        assert.deepEqual(said, JSON.parse(stdout.trim().split("\n").at(-1)), flag);
       }
       return `: ${cases.length}`;
     });

@@ -13,6 +13,12 @@ const REASONS = {
   ERROR: "the flag could not be decided",
 };
 
+const ERRORS = {
+  FLAG_NOT_FOUND: "there is no such flag",
+  PARSE_ERROR: "the flag’s definition is broken: see the problems",
+  GENERAL: "its rule answered with no variant of the flag, or ran past a limit",
+};
+
 const DETAILS = {
   stage: "an open stage of the plan treats this unit",
   control: "this unit is in the control arm",
@@ -36,7 +42,7 @@ export function drawn({ explained, flags }, chosen, pick) {
 }
 
 function decision({ variant, value, reason, errorCode, detail, arm, stage, cohort, remember, metadata }) {
-  const words = DETAILS[detail] ?? REASONS[reason] ?? "";
+  const words = ERRORS[errorCode] ?? DETAILS[detail] ?? REASONS[reason] ?? "";
   const fact = (name, shown) => shown !== null && shown !== undefined && [h("dt", {}, name), h("dd", { "data-fact": name }, shown)];
   return h("div.outcome", {},
     h("p.variant" + (errorCode ? ".failed" : ""), {}, variant === null ? "the caller’s own default" : h("strong", {}, variant)),

@@ -7,7 +7,11 @@ export const EXAMPLES = [
     name: "A rule, and a typo to mend",
     flag: "greeting",
     now: at("2026-12-01T09:00:00Z"),
-    context: { targetingKey: "ana", locale: "de-AT", plan: "team" },
+    context: `{
+  "targetingKey": "ana",
+  "locale": "de-AT",
+  "plan": "team"
+}`,
     definition: `# Line 12 names a variant that there is not: change lnog to long.
 flags:
   greeting:
@@ -35,7 +39,12 @@ flags:
     name: "A rollout with stages, consent and a ceiling",
     flag: "answers",
     now: at("2026-12-02T12:00:00Z"),
-    context: { targetingKey: "user-3", email: "ana@other.example", consent: ["evaluation"], dataDomains: ["public-docs"] },
+    context: `{
+  "targetingKey": "user-3",
+  "email": "ana@other.example",
+  "consent": ["evaluation"],
+  "dataDomain": "public-docs"
+}`,
     stages: [{ flag: "answers", stage: 1, since: 0 }],
     definition: `metadata: { flagSetId: assistant, environment: production }
 
@@ -77,7 +86,11 @@ flags:
     name: "Flags that depend on each other, as JSON",
     flag: "checkout",
     now: at("2026-12-24T18:00:00Z"),
-    context: { targetingKey: "basket-17", country: "FR", version: "2.10.0" },
+    context: `{
+  "targetingKey": "basket-17",
+  "country": "FR",
+  "version": "2.10.0"
+}`,
     definition: `{
   "$evaluators": {
     "recent": { "sem_ver": [{ "var": "version" }, ">=", "2.4.0"] }
@@ -115,7 +128,7 @@ flags:
 /** An example as a case. */
 export function stateOf({ definition, context, flag, now, stages = [] }) {
   return {
-    definition, context: JSON.stringify(context, null, 2), flag, now, strict: false, browser: false, fresh: true,
+    definition, context, flag, now, strict: false, browser: false, fresh: true,
     stages: stages.map((one) => ({ ...one })), halts: [],
   };
 }

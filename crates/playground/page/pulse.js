@@ -34,9 +34,9 @@ function one({ key, stages, ceiling, scheduled }, state, changed) {
     };
     select.addEventListener("change", told);
     since.addEventListener("input", told);
-    parts.unshift(h("label", {}, "open stage ", select), h("label", {}, "since (UTC; empty: for long) ", since));
+    parts.unshift(h("label", {}, "open stage ", select), h("label", { title: "empty: for long" }, "since (UTC) ", since));
   }
-  return h("div.control", { role: "group", "aria-label": key }, h("code.name", {}, key), parts);
+  return h("div.control" + (stages ? "" : ".short"), { role: "group", "aria-label": key }, h("code.name", {}, key), parts);
 }
 
 /** Unix seconds as a date field has them, in UTC. */
