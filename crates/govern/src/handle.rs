@@ -76,6 +76,12 @@ impl Govern {
         format!("http://{}/", self.address)
     }
 
+    /// The playground's address, where there is one.
+    #[must_use]
+    pub fn playground(&self) -> Option<String> {
+        self.governor.config.playground.as_ref().map(|_| format!("http://{}/playground/", self.address))
+    }
+
     /// The status, as `GET …/status` gives it.
     #[must_use]
     pub fn status(&self) -> Value {

@@ -160,7 +160,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
         ));
         arguments.show.say(&format!("the ledger's log is signed by {log_name}"));
         arguments.show.object(
-            &json!({"address": govern.address(), "dashboard": govern.dashboard(), "logKey": log_name}),
+            &json!({"address": govern.address(), "dashboard": govern.dashboard(), "playground": govern.playground(), "logKey": log_name}),
         );
         stop::asked().await?;
         arguments.show.say("stopping");

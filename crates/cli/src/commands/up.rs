@@ -90,7 +90,6 @@ async fn everything(arguments: &Arguments) -> Result<ExitCode> {
     );
     config.listen = arguments.listen;
     config.playground = arguments.playground.clone().or_else(playground_beside);
-    let playground = config.playground.is_some();
     arguments.pace.set(&mut config);
     let govern = Govern::start(config).await.map_err(anyhow::Error::new)?;
     let base = format!("http://{}", govern.address());
@@ -113,14 +112,14 @@ async fn everything(arguments: &Arguments) -> Result<ExitCode> {
     let running =
         Running::start(HostConfig { poll: Duration::from_secs(1), ..host }, arguments.host_listen).await?;
     show.say(&format!("dashboard   {}", govern.dashboard()));
-    if playground {
-        show.say(&format!("playground  {}playground/", govern.dashboard()));
+    if let Some(playground) = govern.playground() {
+        show.say(&format!("playground  {playground}"));
     }
     show.say(&format!("evaluate    POST http://{}/ofrep/v1/evaluate/flags/KEY", running.address));
     show.say(&format!("outcomes    POST http://{}/v1/outcomes", running.address));
     show.say(&format!("watching    {}", arguments.definition.display()));
     show.object(&json!({
-        "started": true, "dashboard": govern.dashboard(), "govern": govern.address(), "host": running.address,
+        "started": true, "dashboard": govern.dashboard(), "playground": govern.playground(), "govern": govern.address(), "host": running.address,
     }));
     let mut look = tokio::time::interval(WATCH);
     let mut stop = std::pin::pin!(stop::asked());
