@@ -93,11 +93,12 @@ try {
     await tabTo("context");
     await page.keyboard.press("Control+A");
     await page.keyboard.type('{ "targetingKey": "ben", "locale": "fr", "plan": "solo" }');
-    await until(() => document.querySelector("#decision .variant").textContent === "short");
+    await until(() => document.querySelector("#decision .variant")?.textContent === "short");
     assert.equal(await fact("reason"), "DEFAULT");
     assert.match((await rules()).join(), /rule 1\s+did not match[\s\S]*"solo"[\s\S]*→ false/);
     await page.keyboard.press("Backspace");
     await until(() => !document.querySelector("#context-fault").hidden);
+    assert.match(await page.textContent("#stale"), /nothing is decided.*the last decision before/);
     assert.match(await page.textContent("#context-fault"), /the context is not JSON/);
     await page.keyboard.type("}");
     await until(() => document.querySelector("#context-fault").hidden);
@@ -126,9 +127,9 @@ try {
     }
     assert.deepEqual([...arms].sort(), ["control", "treatment"]);
     await page.fill("#context", '{ "targetingKey": "user-1" }');
-    await until(() => document.querySelector('[data-fact="detail"]').textContent === "consent");
+    await until(() => document.querySelector('[data-fact="detail"]')?.textContent === "consent");
     await page.uncheck("#fresh");
-    await until(() => document.querySelector('[data-fact="detail"]').textContent === "expired");
+    await until(() => document.querySelector('[data-fact="detail"]')?.textContent === "expired");
   });
 
   await check("a case travels in the address; one that cannot be read is said to be so", async () => {
@@ -147,7 +148,7 @@ try {
 
   await check("what stands in a definition or context stays text", async () => {
     await page.fill("#definition", 'flags: { "<img src=x onerror=alert(1)>": { state: ENABLED, variants: { "<b>": 1 }, defaultVariant: "<b>" } }');
-    await until(() => document.querySelector("#decision .variant").textContent === "<b>");
+    await until(() => document.querySelector("#decision .variant")?.textContent === "<b>");
     assert.equal(await page.locator("main img, main b").count(), 0);
   });
 

@@ -64,11 +64,13 @@ async function answer() {
       choices();
       return answer();
     }
+  }
+  if (said.explained) {
     const focused = document.activeElement?.dataset?.pick;
     byId("decision").replaceChildren(...drawn(said, state.flag, pick).filter(Boolean));
     if (focused) byId("decision").querySelector(`[data-pick="${CSS.escape(focused)}"]`)?.focus();
   }
-  byId("decision").classList.toggle("old", !said.flags);
+  byId("decision").classList.toggle("old", !said.explained);
   document.body.dataset.answered = String(Number(document.body.dataset.answered ?? 0) + 1);
 }
 
@@ -110,7 +112,8 @@ function faults({ contextFault, flags: decided, refused, attributes }) {
   show("context-fault", fault && `✕ ${fault}`);
   byId("context").setAttribute("aria-invalid", String(Boolean(fault)));
   const old = byId("decision").childElementCount ? " Below is the last decision before." : "";
-  show("stale", refused ? `✕ ${refused}${old}` : !decided && `✕ This definition gives no snapshot: see its problems.${old}`);
+  const without = decided ? contextFault && "Without a context nothing is decided." : "This definition gives no snapshot: see its problems.";
+  show("stale", refused ? `✕ ${refused}${old}` : without && `✕ ${without}${old}`);
   if (attributes) {
     const read = attributes.map((path) => path || "the whole context");
     byId("attributes").replaceChildren("Rules read ", ...read.flatMap((path, at) => [at ? ", " : "", h("code", {}, path)]), ".");
