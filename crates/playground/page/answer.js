@@ -95,7 +95,7 @@ function overview(flags, chosen, pick) {
     button.addEventListener("click", () => pick(key));
     const why = decision && [decision.reason, decision.errorCode, decision.detail, decision.arm].filter(Boolean).join(" · ");
     return h("tr" + (key === chosen ? ".chosen" : ""), { "data-flag": key }, h("th", { scope: "row" }, button),
-      h("td", {}, decision ? decision.variant ?? "caller’s own" : "–"), h("td.small", {}, why ?? "–"));
+      h("td", {}, decision ? decision.variant ?? "caller’s own" : "–"), h("td.small", {}, why ? why.split(/(?<=_)/).map((part, at) => [at > 0 && h("wbr"), part]) : "–"));
   };
   return h("section", { "aria-labelledby": "flags-title" },
     h("h3", { id: "flags-title" }, "All flags ", h("span.tally", {}, "for this context")),
