@@ -1,4 +1,5 @@
-// A tiny static server on loopback: the page, the browser build under /browser, the fixtures under /fixtures.
+// A tiny static server on loopback: the page, the browser build under /browser, the playground under /playground, the
+// fixtures under /fixtures.
 // `node serve.mjs` prints its address.
 import { createServer } from "node:http";
 import { readFile } from "node:fs/promises";
@@ -8,13 +9,14 @@ import { fileURLToPath } from "node:url";
 const here = dirname(fileURLToPath(import.meta.url));
 const target = join(here, "../../target");
 export const BROWSER = process.env.BROWSER_BUILD ?? join(target, "guest/browser");
+export const PLAYGROUND = process.env.PLAYGROUND ?? join(target, "guest/playground");
 export const FIXTURES = process.env.FIXTURES ?? join(target, "fixtures");
-const TYPES = { ".html": "text/html; charset=utf-8", ".js": "text/javascript", ".json": "application/json",
+const TYPES = { ".html": "text/html; charset=utf-8", ".js": "text/javascript", ".css": "text/css", ".json": "application/json",
   ".wasm": "application/wasm", ".txt": "text/plain; charset=utf-8" };
 
 function place(path) {
-  for (const [prefix, folder] of [["/browser/", BROWSER], ["/fixtures/", FIXTURES]]) {
-    if (path.startsWith(prefix)) return [folder, path.slice(prefix.length)];
+  for (const [prefix, folder] of [["/browser/", BROWSER], ["/playground/", PLAYGROUND], ["/fixtures/", FIXTURES]]) {
+    if (path.startsWith(prefix)) return [folder, path.slice(prefix.length) || "index.html"];
   }
   return [here, path === "/" ? "index.html" : path.slice(1)];
 }

@@ -19,6 +19,7 @@ fn table() -> BTreeMap<&'static str, &'static [&'static str]> {
         ),
         ("flagstone-component", &["flagstone-snapshot", "flagstone-seal", "flagstone-evaluate"]),
         ("flagstone-browser", &["flagstone-snapshot", "flagstone-seal", "flagstone-evaluate"]),
+        ("flagstone-playground", &["flagstone-compile", "flagstone-snapshot", "flagstone-evaluate"]),
         (
             "flagstone-host",
             &["flagstone-snapshot", "flagstone-seal", "flagstone-evaluate", "flagstone-events"],
@@ -32,6 +33,16 @@ fn table() -> BTreeMap<&'static str, &'static [&'static str]> {
                 "flagstone-judge",
                 "flagstone-snapshot",
                 "flagstone-evaluate",
+            ],
+        ),
+        (
+            "flagstone",
+            &[
+                "flagstone-snapshot",
+                "flagstone-seal",
+                "flagstone-evaluate",
+                "flagstone-events",
+                "flagstone-host",
             ],
         ),
     ])

@@ -45,6 +45,8 @@ pub struct GovernConfig {
     pub operator_token: Option<String>,
     /// Units in the smallest cell of slices that is shown, 2 or more.
     pub k_anonymity: u64,
+    /// The folder of the playground's page, as `cargo xtask build --browser` makes it; none: the dashboard links to none.
+    pub playground: Option<PathBuf>,
     /// The clock.
     pub clock: Clock,
 }
@@ -78,6 +80,7 @@ impl GovernConfig {
             reporter_token: None,
             operator_token: None,
             k_anonymity: 20,
+            playground: None,
             clock: system_clock(),
         }
     }

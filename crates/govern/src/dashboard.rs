@@ -18,6 +18,9 @@ const SCRIPTS: [(&str, &str); 6] = [
     ("/dom.js", include_str!("../assets/dom.js")),
 ];
 
+/// The link, where there is one.
+const PLAYGROUND: &str = "<a class=\"small\" href=\"/playground/\">Playground</a>";
+
 /// The page and its files.
 pub(crate) fn routes() -> Router<Shared> {
     let page = Router::new()
@@ -28,9 +31,11 @@ pub(crate) fn routes() -> Router<Shared> {
     })
 }
 
-/// The page, told which environment it shows.
+/// The page, told which environment it shows and whether there is a playground.
 async fn page(axum::extract::State(shared): axum::extract::State<Shared>) -> Response {
-    let page = PAGE.replace("{environment}", &escape(&shared.governor.config.environment));
+    let config = &shared.governor.config;
+    let page = PAGE.replace("{playground}", if config.playground.is_some() { PLAYGROUND } else { "" });
+    let page = page.replace("{environment}", &escape(&config.environment));
     file("text/html; charset=utf-8", page)
 }
 

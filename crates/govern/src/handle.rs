@@ -16,6 +16,7 @@ use crate::http::{Shared, router};
 use crate::ledger::LedgerHead;
 use crate::ledger_file::{self, LedgerFile};
 use crate::live::Listeners;
+use crate::playground::Playground;
 use crate::{GovernConfig, GovernError, status};
 
 /// How long open connections may take to end at a shutdown.
@@ -50,6 +51,7 @@ impl Govern {
     /// [`GovernError`]; nothing is left running.
     pub async fn start(config: GovernConfig) -> Result<Self, GovernError> {
         let (listen, period) = (config.listen, config.tick);
+        let playground = config.playground.as_deref().map(Playground::read).transpose()?;
         let governor = Arc::new(Governor::open(config).await?);
         governor.tick().await?;
         let failed = |source| GovernError::Listen { address: listen, source };
@@ -57,7 +59,7 @@ impl Govern {
         let address = listener.local_addr().map_err(failed)?;
         let stop = watch::Sender::new(false);
         let shared = Shared { governor: Arc::clone(&governor), live: Listeners::new(stop.subscribe()) };
-        let server = tokio::spawn(serve(listener, router(shared), stop.subscribe()));
+        let server = tokio::spawn(serve(listener, router(shared, playground), stop.subscribe()));
         let ticker = tokio::spawn(tick(Arc::clone(&governor), period, stop.subscribe()));
         Ok(Self { address, governor, stop, server, ticker })
     }
@@ -72,6 +74,12 @@ impl Govern {
     #[must_use]
     pub fn dashboard(&self) -> String {
         format!("http://{}/", self.address)
+    }
+
+    /// The playground's address, where there is one.
+    #[must_use]
+    pub fn playground(&self) -> Option<String> {
+        self.governor.config.playground.as_ref().map(|_| format!("http://{}/playground/", self.address))
     }
 
     /// The status, as `GET …/status` gives it.

@@ -17,6 +17,7 @@ use crate::canonical::sha256;
 use crate::error::Refusal;
 use crate::governor::Governor;
 use crate::operator::{Ask, Order};
+use crate::playground::Playground;
 use crate::{
     dashboard, ingest, ledger, limits, live, log, pulse_live, reports, snapshots, status, trust_routes,
 };
@@ -39,7 +40,7 @@ impl IntoResponse for Refusal {
 }
 
 /// All routes.
-pub(crate) fn router(shared: Shared) -> Router {
+pub(crate) fn router(shared: Shared, playground: Option<Playground>) -> Router {
     let environment = Router::new()
         .merge(trust_routes::routes())
         .route("/pulse", get(pulse))
@@ -63,6 +64,7 @@ pub(crate) fn router(shared: Shared) -> Router {
     Router::new()
         .nest("/v1/environments/{environment}", environment)
         .merge(dashboard::routes())
+        .merge(playground.map(Playground::routes).unwrap_or_default())
         .route("/healthz", get(healthz))
         .fallback(|| async { Refusal::new(404, "not-found", "there is nothing here") })
         .with_state(shared)

@@ -54,6 +54,7 @@ pub mod log;
 mod metric;
 mod operator;
 mod plan;
+mod playground;
 mod publish;
 mod pulse;
 mod pulse_live;

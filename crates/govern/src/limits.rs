@@ -12,6 +12,8 @@ pub const MAX_SEALED_FILE: usize = 4 * 1024 * 1024 + 16 * 1024;
 pub const MAX_PAYLOAD: u64 = 4 * 1024 * 1024;
 /// Bytes of a definition's text.
 pub const MAX_DEFINITION: usize = 4 * 1024 * 1024;
+/// Bytes of the playground's files, which stay in memory: the module has one to two million.
+pub const MAX_PLAYGROUND: usize = 16 * 1024 * 1024;
 /// Bytes of an operator's request.
 pub const MAX_OPERATOR_BODY: usize = 16 * 1024;
 /// Bytes of the reason an operator gives; it goes into the ledger for good.

@@ -106,3 +106,54 @@ async fn the_page_shows_follows_and_stops() {
     govern.shutdown().await;
     browser.until("!document.querySelector('#offline').hidden").await;
 }
+
+/// Status, type and policy of a path, and what it says.
+async fn fetched(world: &World, govern: &Govern, path: &str) -> (u16, String, String, String) {
+    let answer = world.client.get(format!("{}{path}", govern.dashboard())).send().await.expect("an answer");
+    let head = |name: &str| {
+        answer.headers().get(name).and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned()
+    };
+    let (status, kind, policy) =
+        (answer.status().as_u16(), head("content-type"), head("content-security-policy"));
+    (status, kind, policy, answer.text().await.expect("text"))
+}
+
+#[tokio::test]
+async fn the_playground_is_there_when_its_folder_is() {
+    const LINK: &str = "href=\"/playground/\"";
+    let world = World::new();
+    let govern = world.start().await;
+    assert_eq!(fetched(&world, &govern, "playground/").await.0, 404);
+    let (status, _, policy, page) = fetched(&world, &govern, "").await;
+    assert_eq!((status, page.contains(LINK), page.contains("{playground}")), (200, false, false));
+    assert!(!policy.contains("wasm"), "{policy}");
+    assert_eq!(govern.playground(), None);
+    govern.shutdown().await;
+
+    let folder = tempfile::tempdir().expect("a folder");
+    let with_folder = || {
+        let mut config = world.config();
+        config.playground = Some(folder.path().to_owned());
+        Govern::start(config)
+    };
+    let refused = with_folder().await.err().expect("refused: there is no page").to_string();
+    assert!(refused.contains("there is no `index.html` in it") && refused.contains("hint: "), "{refused}");
+
+    std::fs::write(folder.path().join("index.html"), "<p>play <!-- dashboard -->").expect("written");
+    std::fs::write(folder.path().join("engine.wasm"), "\0asm").expect("written");
+    std::fs::write(folder.path().join("release.key"), "secret").expect("written");
+    let govern = with_folder().await.expect("a governor");
+    assert!(fetched(&world, &govern, "").await.3.contains(LINK));
+    let (status, kind, policy, page) = fetched(&world, &govern, "playground").await; // and on to its folder
+    assert_eq!(
+        (status, kind.as_str(), page.as_str()),
+        (200, "text/html; charset=utf-8", "<p>play <a href=\"/\">Dashboard</a>")
+    );
+    assert!(policy.contains("'wasm-unsafe-eval'") && policy.contains("default-src 'none'"), "{policy}");
+    let (status, kind, ..) = fetched(&world, &govern, "playground/engine.wasm").await;
+    assert_eq!((status, kind.as_str()), (200, "application/wasm"));
+    for other in ["release.key", "none.js", "..%2Frelease.key", "%2Fetc%2Fpasswd"] {
+        assert_eq!(fetched(&world, &govern, &format!("playground/{other}")).await.0, 404, "{other}");
+    }
+    govern.shutdown().await;
+}

@@ -53,6 +53,7 @@ pub(crate) fn guest(places: &Places, package: &str, profile: &str, more: &[&str]
     // wasm-bindgen reads the sections that stripping takes away, and strips by itself.
     command.env("CARGO_PROFILE_GUEST_SMALL_STRIP", "none");
     command.env("CARGO_PROFILE_GUEST_TOOLS_STRIP", "none");
+    command.env("CARGO_PROFILE_GUEST_PLAYGROUND_STRIP", "none");
     let messages = output(&mut command)?;
     let name = package.replace('-', "_");
     messages
@@ -68,10 +69,11 @@ pub(crate) fn guest(places: &Places, package: &str, profile: &str, more: &[&str]
         .with_context(|| format!("cargo named no wasm file for `{package}`"))
 }
 
-/// A stack of 64 KiB (it lies first in memory, so that an overflow traps), and no paths of this machine in
-/// the result: the same source gives the same bytes anywhere.
+/// A stack of 64 KiB (it lies first in memory, so that an overflow traps; the compiler recurses into what authors nest and
+/// has 1 MiB), and no paths of this machine in the result: the same source gives the same bytes anywhere.
 fn flags(places: &Places, profile: &str) -> OsString {
-    let mut flags = OsString::from("-Clink-arg=-zstack-size=65536");
+    let stack = if profile == "guest-playground" { 1 << 20 } else { 1 << 16 };
+    let mut flags = OsString::from(format!("-Clink-arg=-zstack-size={stack}"));
     if profile != "guest" {
         // Rounds in loops: a tenth of the code, and hashing is a small part of opening.
         flags.push("\u{1f}--cfg=sha2_backend_soft=\"compact\"");

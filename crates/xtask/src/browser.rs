@@ -1,4 +1,4 @@
-//! The browser builds: the evaluator that pages ship, and the tools for people who debug.
+//! The browser builds: the evaluator that pages ship, the tools for people who debug, and the playground.
 //!
 //! The wasm-bindgen step is a library that takes longer to build than everything else here, so it sits
 //! behind the feature `browser`, and this file starts a second xtask that has it. wasm-opt is npm's `binaryen`, which
@@ -14,31 +14,48 @@ use crate::places::Places;
 use crate::run::{cargo, say, succeed, write_if_new};
 use crate::{artefacts, setup};
 
-/// One of the two builds: what cargo builds it with, wasm-bindgen's name for it, and what of wasm-bindgen's ships.
+/// One of the builds: what cargo builds it with, wasm-bindgen's name for it, and what of wasm-bindgen's ships.
 struct Build {
+    package: &'static str,
     profile: &'static str,
     more: &'static [&'static str],
     name: &'static str,
     /// All it exports, when that is less than wasm-bindgen leaves in it.
     exports: &'static [&'static str],
+    /// Where it ships to, below `target/guest`.
+    folder: &'static str,
     ships: &'static [&'static str],
 }
 
-/// The evaluator's functions take and return numbers: it needs neither wasm-bindgen's glue nor what that imports.
-const BUILDS: [Build; 2] = [
+/// The functions of evaluator and playground take and return numbers: they need neither wasm-bindgen's glue nor what that
+/// imports.
+const BUILDS: [Build; 3] = [
     Build {
+        package: "flagstone-browser",
         profile: "guest-small",
         more: &[],
         name: "flagstone",
         exports: &EXPORTS,
+        folder: "browser",
         ships: &["flagstone_bg.wasm"],
     },
     Build {
+        package: "flagstone-browser",
         profile: "guest-tools",
         more: &["--features", "tools"],
         name: "flagstone-tools",
         exports: &[],
+        folder: "browser",
         ships: &["flagstone-tools_bg.wasm", "flagstone-tools_glue.js", "flagstone-tools_glue.d.ts"],
+    },
+    Build {
+        package: "flagstone-playground",
+        profile: "guest-playground",
+        more: &[],
+        name: "flagstone-playground",
+        exports: &["memory", "scratch", "ask"],
+        folder: "playground",
+        ships: &["flagstone-playground_bg.wasm"],
     },
 ];
 
@@ -46,6 +63,20 @@ const BUILDS: [Build; 2] = [
 const EXPORTS: [&str; 13] = [
     "memory", "scratch", "rest", "open", "pulse", "context", "evaluate", "once", "all", "value", "decision",
     "forget", "close",
+];
+
+/// The playground's page, and what it shares with the dashboard; shipped as they are, for people to read.
+const PAGE: [&str; 10] = [
+    "playground/page/index.html",
+    "playground/page/playground.css",
+    "playground/page/page.js",
+    "playground/page/answer.js",
+    "playground/page/editor.js",
+    "playground/page/engine.js",
+    "playground/page/examples.js",
+    "playground/page/link.js",
+    "playground/page/pulse.js",
+    "govern/assets/dom.js",
 ];
 
 /// Our own files.
@@ -62,7 +93,7 @@ const FEATURES: [&str; 6] = [
 ];
 
 /// Builds `target/guest/browser/`: `flagstone.js` over `flagstone_bg.wasm`, and `flagstone-tools.js` over those of the
-/// tools, with types.
+/// tools, with types; and `target/guest/playground/`, a page that any static server can serve.
 pub(crate) fn build(places: &Places) -> Result<()> {
     setup::target(places, artefacts::TARGET)?;
     setup::npm(&places.below("host-tests/browser-page"))?;
@@ -76,20 +107,25 @@ pub(crate) fn build(places: &Places) -> Result<()> {
         let text = if name.ends_with(".d.ts") { text } else { lean(&text) };
         write_if_new(&places.browser().join(name), text.as_bytes())?;
     }
+    for name in PAGE {
+        let path = places.below("crates").join(name);
+        let text = std::fs::read(&path).with_context(|| format!("cannot read `{}`", path.display()))?;
+        write_if_new(&places.playground().join(path.file_name().unwrap_or_default()), &text)?;
+    }
     Ok(())
 }
 
 /// Builds one, binds it, optimises it, and puts what ships of it in place.
 fn bound(places: &Places, build: &Build) -> Result<()> {
-    let Build { profile, name, .. } = build;
+    let Build { package, profile, name, .. } = build;
     say(&format!("building {name} for browsers (profile {profile})"));
-    let module = artefacts::guest(places, "flagstone-browser", profile, build.more)?;
+    let module = artefacts::guest(places, package, profile, build.more)?;
     let bytes = std::fs::read(&module).with_context(|| format!("cannot read `{}`", module.display()))?;
     let lock = std::fs::read(places.below("host-tests/browser-page/package-lock.json"))?;
     let mut hasher = DefaultHasher::new();
     (&bytes, &lock, build.exports).hash(&mut hasher);
     let stamp = format!("{:016x}\n", hasher.finish());
-    let (folder, shipped) = (places.guest.join("bound").join(name), places.browser());
+    let (folder, shipped) = (places.guest.join("bound").join(name), places.guest.join(build.folder));
     let stamp_path = folder.join(".stamp");
     if std::fs::read_to_string(&stamp_path).is_ok_and(|old| old == stamp)
         && build.ships.iter().all(|file| shipped.join(file).is_file())

@@ -35,12 +35,17 @@ pub(crate) fn check(places: &Places) -> Result<()> {
     setup::npm(&page)?;
     // One process: each file of its own would load the engine and the SDKs again.
     let mut tests = node("providers/js/test/all.mjs");
-    tests.env("FLAGSTONE", pass::binary_of(places, "flagstone-cli", "flagstone")?);
+    let flagstone = pass::binary_of(places, "flagstone-cli", "flagstone")?;
+    tests.env("FLAGSTONE", &flagstone);
     succeed(tests.env("FLAGSTONE_COMPONENT", places.component()).env("CHROMIUM", &chromium))?;
     succeed(&mut node("providers/js/test/newcomer.mjs"))?;
     let mut browser = Command::new("node");
     browser.arg("test.mjs").current_dir(&page).env("CHROMIUM", &chromium);
     succeed(browser.env("FIXTURES", &fixtures).env("BROWSER_BUILD", places.browser()))?;
+    let mut playground = Command::new("node");
+    playground.arg("playground.test.mjs").current_dir(&page).env("CHROMIUM", &chromium);
+    playground.env("FLAGSTONE", &flagstone).env("PLAYGROUND", places.playground());
+    succeed(playground.env("SHOTS", places.below("target/screenshots")))?;
     let only = ["bun", "chromium", "deno", "jco", "node", "workerd"].map(String::from);
     let code = embedders::rows(places, &Given { fixtures, package: dist }, &only, false)?;
     anyhow::ensure!(code == std::process::ExitCode::SUCCESS, "an embedder answers otherwise than the others");

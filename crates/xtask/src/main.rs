@@ -45,7 +45,7 @@ enum Command {
     /// --browser the browser build too.
     #[command(after_help = "Examples:\n  cargo xtask build\n  cargo xtask build --browser")]
     Build {
-        /// Also build target/guest/browser/ (wasm-bindgen; the first time it builds that tool, 1-2 minutes).
+        /// Also build target/guest/browser/ and target/guest/playground/ (wasm-bindgen; the first time it builds that tool, 1-2 minutes).
         #[arg(long)]
         browser: bool,
     },

@@ -35,6 +35,11 @@ impl Places {
         self.guest.join("browser")
     }
 
+    /// The playground's page.
+    pub(crate) fn playground(&self) -> PathBuf {
+        self.guest.join("playground")
+    }
+
     /// A path below the checkout.
     pub(crate) fn below(&self, path: &str) -> PathBuf {
         self.root.join(path)

@@ -63,6 +63,9 @@ pub(crate) struct Arguments {
     /// Units in the smallest cell of slices that is shown
     #[arg(long, value_name = "UNITS", default_value_t = 20)]
     k_anonymity: u64,
+    /// The playground's page, linked from the dashboard: the folder that `cargo xtask build --browser` makes
+    #[arg(long, value_name = "FOLDER")]
+    playground: Option<PathBuf>,
     #[command(flatten)]
     show: Output,
 }
@@ -93,6 +96,15 @@ impl Pace {
         }
         config.auto_start = self.auto_start;
     }
+}
+
+/// The playground's folder beside this program: `playground`, or where the build makes it; none when it was not made.
+pub(crate) fn playground_beside() -> Option<PathBuf> {
+    let program = std::env::current_exe().ok()?;
+    let folder = program.parent()?;
+    [folder.join("playground"), folder.join("../guest/playground")]
+        .into_iter()
+        .find(|folder| folder.join("index.html").is_file())
 }
 
 /// The log key in a file; a new one with this name, and its public half beside it, when there is none.
@@ -133,6 +145,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
         config.log.clone_from(folder);
     }
     config.listen = arguments.listen;
+    config.playground.clone_from(&arguments.playground);
     config.k_anonymity = arguments.k_anonymity;
     config.reporter_token.clone_from(&arguments.reporter_token);
     config.operator_token.clone_from(&arguments.operator_token);
@@ -147,7 +160,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
         ));
         arguments.show.say(&format!("the ledger's log is signed by {log_name}"));
         arguments.show.object(
-            &json!({"address": govern.address(), "dashboard": govern.dashboard(), "logKey": log_name}),
+            &json!({"address": govern.address(), "dashboard": govern.dashboard(), "playground": govern.playground(), "logKey": log_name}),
         );
         stop::asked().await?;
         arguments.show.say("stopping");

@@ -12,7 +12,7 @@ use flagstone_seal::{SecretKey, Signer, SnapshotStatementDraft, seal_snapshot, s
 use flagstone_snapshot::encode;
 use serde_json::json;
 
-use crate::commands::govern::{Pace, log_key};
+use crate::commands::govern::{Pace, log_key, playground_beside};
 use crate::commands::host::{Running, pepper};
 use crate::commands::publish::Publisher;
 use crate::commands::{keys, seal, trust};
@@ -48,6 +48,9 @@ pub(crate) struct Arguments {
     /// Where the host serves OFREP, outcomes and status
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:7171")]
     host_listen: SocketAddr,
+    /// The playground's page, linked from the dashboard; by default the one beside this program, if it was built
+    #[arg(long, value_name = "FOLDER")]
+    playground: Option<PathBuf>,
     #[command(flatten)]
     pace: Pace,
     #[command(flatten)]
@@ -86,6 +89,7 @@ async fn everything(arguments: &Arguments) -> Result<ExitCode> {
         Box::new(keys.log.clone()),
     );
     config.listen = arguments.listen;
+    config.playground = arguments.playground.clone().or_else(playground_beside);
     arguments.pace.set(&mut config);
     let govern = Govern::start(config).await.map_err(anyhow::Error::new)?;
     let base = format!("http://{}", govern.address());
@@ -108,11 +112,14 @@ async fn everything(arguments: &Arguments) -> Result<ExitCode> {
     let running =
         Running::start(HostConfig { poll: Duration::from_secs(1), ..host }, arguments.host_listen).await?;
     show.say(&format!("dashboard   {}", govern.dashboard()));
+    if let Some(playground) = govern.playground() {
+        show.say(&format!("playground  {playground}"));
+    }
     show.say(&format!("evaluate    POST http://{}/ofrep/v1/evaluate/flags/KEY", running.address));
     show.say(&format!("outcomes    POST http://{}/v1/outcomes", running.address));
     show.say(&format!("watching    {}", arguments.definition.display()));
     show.object(&json!({
-        "started": true, "dashboard": govern.dashboard(), "govern": govern.address(), "host": running.address,
+        "started": true, "dashboard": govern.dashboard(), "playground": govern.playground(), "govern": govern.address(), "host": running.address,
     }));
     let mut look = tokio::time::interval(WATCH);
     let mut stop = std::pin::pin!(stop::asked());
