@@ -108,6 +108,7 @@ async fn the_page_shows_follows_and_stops() {
 }
 
 /// Status, type and policy of a path, and what it says.
+#[allow(clippy::expect_used, reason = "a test that cannot go on stops")]
 async fn fetched(world: &World, govern: &Govern, path: &str) -> (u16, String, String, String) {
     let answer = world.client.get(format!("{}{path}", govern.dashboard())).send().await.expect("an answer");
     let head = |name: &str| {

@@ -21,7 +21,8 @@ pub(crate) fn run(places: &Places, minutes: f64, json: bool) -> Result<ExitCode>
     artefacts::component(places)?;
     say(&format!("chaos for {seconds} s: hosts killed behind proxies that misbehave, clocks that are off"));
     let mut command = cargo(places);
-    command.args(["test", "--quiet", "--package", "host-tests", "--test", "chaos", "--"]);
+    // The whole workspace's features, so that the check's libraries serve here too.
+    command.args(["test", "--quiet", "--workspace", "--test", "chaos", "--"]);
     command.args(["--exact", TEST, "--nocapture", "--test-threads=1"]);
     command.env("FLAGSTONE_COMPONENT", places.component());
     command.env("FLAGSTONE_CHAOS_SECONDS", seconds.to_string());

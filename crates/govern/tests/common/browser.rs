@@ -3,6 +3,7 @@
 #![allow(unreachable_pub, reason = "a module of a test")]
 #![allow(clippy::expect_used, clippy::panic, reason = "a test that cannot go on stops")]
 
+use std::io::{Read as _, Write as _};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -17,12 +18,23 @@ pub struct Browser {
 
 impl Drop for Browser {
     fn drop(&mut self) {
+        // A driver that is only killed leaves its browser running.
+        let _ = self.end_session();
         let _ = self.driver.kill();
         let _ = self.driver.wait();
     }
 }
 
 impl Browser {
+    /// Asks the driver to close the browser, and waits for its word; without a runtime, since tests may be unwinding.
+    fn end_session(&self) -> std::io::Result<()> {
+        let (address, path) = self.session.trim_start_matches("http://").split_once('/').unwrap_or_default();
+        let mut stream = std::net::TcpStream::connect(address)?;
+        stream.set_read_timeout(Some(Duration::from_secs(10)))?;
+        write!(stream, "DELETE /{path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n")?;
+        stream.read_to_end(&mut Vec::new()).map(drop)
+    }
+
     /// None when this machine has no chromedriver.
     pub async fn open() -> Option<Self> {
         let port = std::net::TcpListener::bind("127.0.0.1:0").ok()?.local_addr().ok()?.port();
