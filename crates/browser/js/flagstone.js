@@ -32,6 +32,7 @@ export function adopt(exports) {
 /** Bytes, or a module, of whatever `load` was given. */
 export async function source(module) {
   module = await module;
+  if (ArrayBuffer.isView(module) || module instanceof ArrayBuffer) return module; // Node loads 25 ms of code when asked for `Request`
   const is = (name) => globalThis[name] && module instanceof globalThis[name];
   if (is("URL") && module.protocol === "file:" && globalThis.process) {
     return (await import("node:fs/promises")).readFile(module); // Node fetches no files
