@@ -243,7 +243,7 @@ mod tests {
         let (mut state, runs, mut total) = (7_u64, 60, 0_u64);
         let mut draw = || {
             state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-            (state >> 33) % 10 == 0
+            (state >> 33).is_multiple_of(10)
         };
         for _ in 0..runs {
             let mut detector = rule.detector(Kind::ShiryaevRoberts).unwrap();

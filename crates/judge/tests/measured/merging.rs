@@ -44,7 +44,7 @@ fn counted(units: &[Unit]) -> Evidence {
         if unit.treated {
             let score = (unit.value.unsigned_abs() % 1_000_001) as u32;
             scores.scores.push(ScoreBatch { batch: unit.batch, scores: [(score, 1)].into() });
-            let bad = u64::from(score % 10 == 0);
+            let bad = u64::from(score.is_multiple_of(10));
             scores.batches.push(DriftBatch { batch: unit.batch, units: 1, bad });
         }
     }
