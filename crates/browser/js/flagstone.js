@@ -29,6 +29,12 @@ export function adopt(exports) {
   base = limit = 0;
 }
 
+/** Whether a trust statement may follow the one that is pinned (texts); without a `next` whether that may be pinned. Throws as `Flagstone` does. */
+export function advance(trust, next = "", now = seconds()) {
+  begin();
+  return told(wasm.advance(raw(utf8.encode(trust)), raw(utf8.encode(next)), now));
+}
+
 /** Bytes, or a module, of whatever `load` was given. */
 export async function source(module) {
   module = await module;
@@ -84,9 +90,7 @@ export class Flagstone {
   /** Verifies a pulse (Uint8Array) and lets it replace the one before. */
   pulse(note, now = seconds()) {
     begin();
-    const length = wasm.pulse(this.#engine, raw(note), now);
-    if (!length) throw refusal();
-    return JSON.parse(said(length));
+    return told(wasm.pulse(this.#engine, raw(note), now));
   }
 
   /** Takes a context in. Keep it for many decisions; `free()` it when done. */
@@ -242,6 +246,12 @@ function token(version, { variant, reason, detail, arm, cohort }) {
 function said(length) {
   limit = 0;
   return new TextDecoder().decode(new Uint8Array(wasm.memory.buffer, wasm.scratch(0), length));
+}
+
+/** An answer in JSON; 0 bytes are a refusal. */
+function told(length) {
+  if (!length) throw refusal();
+  return JSON.parse(said(length));
 }
 
 function refusal() {

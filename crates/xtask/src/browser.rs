@@ -60,9 +60,9 @@ const BUILDS: [Build; 3] = [
 ];
 
 /// The evaluator's functions (docs/engine.md).
-const EXPORTS: [&str; 13] = [
+const EXPORTS: [&str; 14] = [
     "memory", "scratch", "rest", "open", "pulse", "context", "evaluate", "once", "all", "value", "decision",
-    "forget", "close",
+    "forget", "close", "advance",
 ];
 
 /// The playground's page, and what it shares with the dashboard; shipped as they are, for people to read.
