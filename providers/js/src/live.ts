@@ -188,14 +188,19 @@ export class Live implements Flags {
 
   async #look(): Promise<void> {
     this.#lookedAt = this.#now();
+    let unrotated: unknown;
     try {
       const { source } = this.#options;
-      if (this.#now() - this.#trustAt >= (this.#options.trustPoll ?? 300)) await this.#rotate();
+      if (this.#now() - this.#trustAt >= (this.#options.trustPoll ?? 300)) {
+        // What is wrong with a trust statement keeps no pulse and no halt away.
+        await this.#rotate().catch((error: unknown) => { unrotated = error; });
+      }
       const pulse = (await source.pulse?.()) ?? this.#wanted;
       this.#wanted = undefined;
       if (!source.pulse) await this.#take(await source.snapshot());
       else if (pulse) await this.#follow(pulse);
       this.#failures = 0;
+      if (unrotated) this.#listeners.tell("error", failure(unrotated));
     } catch (error) {
       this.#failures += 1;
       this.#listeners.tell("error", failure(error));
@@ -203,22 +208,24 @@ export class Live implements Flags {
     this.#tellState();
   }
 
-  /** Walks to the newest trust statement. What is wrong with one is told, and changes nothing: pulses and their halts go on. */
+  /** Walks to the newest trust statement, as far as it can. False: it is where it was. Rejects when something stood in the way. */
   async #rotate(): Promise<boolean> {
     const trust = this.#pin();
     const { version, epoch } = trust.info;
     this.#trustAt = this.#now();
     try {
       await trust.follow(this.#options.source, this.#now);
-    } catch (error) {
-      this.#listeners.tell("error", failure(error));
+      return trust.info.version !== version;
+    } finally {
+      if (trust.info.version !== version) this.#rotated(trust, epoch);
     }
-    if (trust.info.version === version) return false;
+  }
+
+  #rotated(trust: Trust, epoch: number): void {
     this.#newest = Math.max(this.#newest, trust.info.issued);
     // A stolen pulse key's huge number must not outlive the key. Snapshots order by epoch by themselves.
     if (trust.info.epoch > epoch) this.#number = 0;
     if (this.#inForce) this.#reopen(this.#inForce, trust);
-    return true;
   }
 
   /** Opens what is in force again under a new trust statement. Where that refuses it, decisions go on, and no pulse opens anything any more. */
@@ -252,7 +259,7 @@ export class Live implements Flags {
     } catch (error) {
       if (!cured(error)) throw error;
       this.#wanted = pulse;
-      if (!(await this.#rotate())) throw error;
+      if (!(await this.#rotate().catch(() => false))) throw error;
       this.#wanted = undefined;
       await this.#obey(pulse);
     }
@@ -347,8 +354,9 @@ export class Live implements Flags {
   }
 
   async #save({ file, pulse, flags }: InForce): Promise<void> {
+    const steps = this.#trust?.steps ?? [];
     try {
-      await this.#options.store?.write({ file, pulse, mark: flags.info.mark, trust: this.#trust?.steps ?? [] });
+      await this.#options.store?.write({ file, pulse, mark: flags.info.mark, ...(steps.length > 0 ? { trust: steps } : {}) });
     } catch (error) {
       this.#listeners.tell("error", failure(error));
     }
