@@ -20,10 +20,10 @@ LONGEST = TICK * QUIET / 2
 
 
 class Clock:
-    """Calls `tick` every `TICK` seconds while there are calls."""
+    """Calls `tick` every so many seconds while there are calls, and `quiet` times more."""
 
-    def __init__(self, tick: Callable[[], None]) -> None:
-        self._tick = tick
+    def __init__(self, tick: Callable[[], None], every: float = TICK, quiet: int = QUIET) -> None:
+        self._tick, self._every, self._quiet = tick, every, quiet
         self._reset()
         if hasattr(os, "register_at_fork"):
             os.register_at_fork(after_in_child=self._reset)  # threads do not live on in the child
@@ -46,11 +46,11 @@ class Clock:
         quiet = 0
         self._asleep = False
         while True:
-            time.sleep(TICK)
+            time.sleep(self._every)
             self._tick()
             quiet = 0 if self._called else quiet + 1
             self._called = False
-            if quiet >= QUIET:
+            if quiet >= self._quiet:
                 self._wake.clear()
                 self._asleep = True
                 if not self._called:

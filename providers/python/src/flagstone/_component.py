@@ -32,8 +32,11 @@ class ComponentInstance:
 
     def __init__(self, component: model.Component, memory: int = _runtime.MEMORY_BYTES) -> None:
         self._store = _runtime.store(memory)
-        # The component imports nothing, so the linker stays empty.
-        self._instance = model.Linker(_runtime.engine()).instantiate(self._store, component)
+        try:
+            # The component imports nothing, so the linker stays empty.
+            self._instance = model.Linker(_runtime.engine()).instantiate(self._store, component)
+        except (wasmtime.Trap, wasmtime.WasmtimeError) as problem:
+            raise EngineTrap(str(problem)) from None
         self._functions: dict[str, Any] = {}
 
     def limit(self, seconds: float) -> None:

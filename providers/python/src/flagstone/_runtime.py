@@ -37,7 +37,7 @@ _Code = TypeVar("_Code", wasmtime.Module, "wasmtime.component.Component")
 #: Linear memory of one instance, at most, unless said otherwise.
 MEMORY_BYTES = 32 << 20
 #: Seconds that one call may take, unless said otherwise: decisions, and what opens or verifies.
-CALL_SECONDS, OPEN_SECONDS = 1.0, 10.0
+CALL_SECONDS, OPEN_SECONDS = 1.0, 30.0
 #: Address space of one instance: enough for `MEMORY_BYTES`, and little enough for hundreds of them. More is moved when it grows.
 _RESERVED_BYTES = 64 << 20
 
