@@ -79,8 +79,9 @@ class Pushed(unittest.TestCase):
             plane.push(second.pulse(4, key=world.RELEASE))
             until(lambda: not flags.status().pushing)
             self.assertEqual((flags.status().state, flags.decide("greeting").detail), ("fresh", "halt"))
+            threads = [flags._thread, flags._pusher._thread]
             flags.close()
-            self.assertFalse([one for one in threading.enumerate() if one.name in ("flagstone-push", "flagstone-sync")])
+            self.assertEqual([one.is_alive() for one in threads], [False, False])
         again = self.client("http://127.0.0.1:9", state=self.folder / "state")
         again.restore()
         self.assertEqual(again.status().pulse.number, 3, "what was pushed is kept")
@@ -108,14 +109,16 @@ class Pushed(unittest.TestCase):
                 task = asyncio.ensure_future(flags.run())
                 while not flags.status().pushing:
                     await asyncio.sleep(0.01)
+                threads.append(flags._pusher._thread)
                 publish(self.folder, None, second.pulse(2))
                 plane.push(second.pulse(2))
                 while flags.decide("greeting").value != "Good morning":
                     await asyncio.sleep(0.01)
                 task.cancel()
 
+            threads = []
             asyncio.run(asyncio.wait_for(serve(), 60.0))
-            until(lambda: not [one for one in threading.enumerate() if one.name == "flagstone-push"])
+            until(lambda: not threads[0].is_alive())
 
 
 class Plane:
