@@ -48,12 +48,15 @@ async function page(request, { live, tokens, flag, now }) {
 }
 
 const PAGE = `<!doctype html>
-<html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>Flagstone at the edge</title>
-<h1 id="shown"></h1>
+<html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><title>Flagstone at the edge</title>
+<link rel="icon" href="data:,">
+<style>:root { color-scheme: light dark; font: 16px/1.5 system-ui, sans-serif } main { max-width: 40rem; margin: 2rem auto; padding: 0 1rem; overflow-wrap: anywhere }</style>
+<main><h1 id="shown">Welcome</h1><p id="why"></p></main>
 <script type="application/json" id="decision">{}</script>
 <script type="module">
-const { value, token } = JSON.parse(document.getElementById("decision").textContent);
-document.getElementById("shown").textContent = value ?? "Welcome";
+const { flag, value, variant, reason, token } = JSON.parse(document.getElementById("decision").textContent);
+if (value !== null) document.getElementById("shown").textContent = value;
+document.getElementById("why").textContent = \`\${flag}: \${variant ?? "the page's own default"} (\${reason}), decided at the edge\`;
 if (token) navigator.sendBeacon("/v1/exposures", new Blob([JSON.stringify({ token })], { type: "application/json" }));
 </script>
 </html>

@@ -38,10 +38,14 @@ function show() {
     const { value, variant, reason, detail, arm } = flagstone.decide(context, key, now);
     const row = document.createElement("tr");
     row.dataset.flag = key;
+    row.role = "row";
     const why = [reason, detail, arm].filter(Boolean).join(" · ");
-    row.append(...[key, JSON.stringify(value), variant, why].map((cell) => {
+    row.append(...Object.entries({ flag: key, value: JSON.stringify(value), variant, reason: why }).map(([name, cell]) => {
       const data = document.createElement("td");
-      data.textContent = cell ?? "the caller's own";
+      data.role = "cell";
+      data.dataset.name = name;
+      // Long words may break where people would break them.
+      data.append(...(cell ?? "the caller's own").split(/(?<=[_,])/).flatMap((part) => [part, document.createElement("wbr")]));
       return data;
     }));
     return row;

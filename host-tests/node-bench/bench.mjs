@@ -4,16 +4,16 @@
 import { execFileSync } from "node:child_process";
 import { readFile } from "node:fs/promises";
 import { createRequire } from "node:module";
-import { dirname, join } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { check, checkRules, expectations } from "./check.mjs";
-import { flagdCore, flagstone } from "./engines.mjs";
+import { flagdCore, flagstone, sealed } from "./engines.mjs";
 import { quantile, run, runLater } from "./measure.mjs";
 import { peers } from "./peers.mjs";
 import { providers } from "./providers.mjs";
 import { murmur3, schedule } from "./schedule.mjs";
 
-const [workload, fixtures, build, built] = process.argv.slice(2);
+const [workload, fixtures, build, built] = process.argv.slice(2, 6).map((path) => resolve(path));
 const quick = process.argv.includes("--quick");
 const folder = dirname(fileURLToPath(import.meta.url));
 const text = (name) => readFile(join(workload, name), "utf8");
@@ -22,7 +22,8 @@ const contexts = JSON.parse(await text("contexts.json"));
 const expected = await readFile(join(workload, "expected-rule.bin"));
 
 console.error("bench: checking every answer in Node");
-const ours = [await flagstone(build, fixtures, "w100.sealed"), await flagstone(build, fixtures, "w5000.sealed")];
+const opened = async (name) => flagstone(build, await sealed(fixtures, name));
+const ours = [await opened("w100.sealed"), await opened("w5000.sealed")];
 const theirs = [flagdCore(small), flagdCore(large)];
 const { version } = JSON.parse(await readFile(createRequire(import.meta.url)
   .resolve("@openfeature/flagd-core").replace(/index\..*$/, "package.json"), "utf8"));
@@ -70,7 +71,7 @@ for (const engine of wasm) {
   add("one-shot", () => { const [, flag] = shot(); return engine.oneShot(contexts[shot.fresh()], engine.keys[flag]); });
   add("all-100", () => engine.all(prepared[every.fresh()]));
 }
-const openfeature = await providers(built, fixtures, contexts);
+const openfeature = await providers(built, fixtures, contexts, workload);
 cases.push(...openfeature.now);
 console.error(`bench: timing ${cases.length + openfeature.later.length} cases in Node`);
 const settings = { rounds: quick ? 5 : 21, length: 15 };

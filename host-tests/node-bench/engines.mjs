@@ -6,13 +6,16 @@ import { pathToFileURL } from "node:url";
 
 const quiet = { error() {}, warn() {}, info() {}, debug() {} };
 
-/** The shipped build (docs/engine.md, "In JavaScript"), with a sealed W. */
-export async function flagstone(build, fixtures, sealed) {
-  const { Flagstone, load } = await import(pathToFileURL(join(build, "flagstone.js")));
-  await load(await readFile(join(build, "flagstone_bg.wasm")));
+/** A sealed W with what opens it: what others get as a definition in memory. */
+export async function sealed(fixtures, name) {
   const read = (name) => readFile(join(fixtures, name), "utf8");
-  const [trust, policy] = [await read("trust.txt"), JSON.parse(await read("policy.json"))];
-  const file = new Uint8Array(await readFile(join(fixtures, sealed)));
+  return { trust: await read("trust.txt"), policy: JSON.parse(await read("policy.json")), file: new Uint8Array(await readFile(join(fixtures, name))) };
+}
+
+/** The shipped build (docs/engine.md, "In JavaScript"), loaded as its readers load it. */
+export async function flagstone(build, { trust, policy, file }) {
+  const { Flagstone, load } = await import(pathToFileURL(join(build, "flagstone.js")));
+  await load();
   const flags = new Flagstone(trust, file, policy);
   const { now } = policy;
   return {

@@ -1,4 +1,5 @@
-// What OpenFeature adds: our providers through both SDKs, beside providers that do nothing, and the provider without the SDK.
+// What OpenFeature adds: our providers and flagd's through the SDKs, beside providers that do nothing, and both server providers
+// without the SDK.
 import { createRequire } from "node:module";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -21,12 +22,14 @@ const nothing = (later) => {
 };
 
 /** `later`: cases whose calls give promises; `now`: cases whose calls give values. `close` ends what they opened. */
-export async function providers(built, fixtures, contexts) {
+export async function providers(built, fixtures, contexts, workload) {
   const of = (name) => import(pathToFileURL(join(built, name)));
   const [{ Live }, { FlagstoneProvider }, { FlagstoneWebProvider }] = [await of("live.js"), await of("openfeature-server.js"), await of("openfeature-web.js")];
   // The SDKs that the package itself is tested with.
   const require = createRequire(join(built, "index.js"));
   const [server, web] = [require("@openfeature/server-sdk"), require("@openfeature/web-sdk")];
+  // Its own copy of the SDK gives it names only; the one above asks it.
+  const { FlagdProvider } = createRequire(import.meta.url)("@openfeature/flagd-provider");
   const { now, ...policy } = JSON.parse(await readFile(join(fixtures, "policy.json"), "utf8"));
   const live = async () => {
     const file = new Uint8Array(await readFile(join(fixtures, "w100.sealed")));
@@ -37,6 +40,9 @@ export async function providers(built, fixtures, contexts) {
   const ours = new FlagstoneProvider(await live());
   await server.OpenFeature.setProviderAndWait("ours", ours);
   await server.OpenFeature.setProviderAndWait("nothing", nothing(true));
+  // In this process, from the definition on disk: as near to ours as it gets.
+  const flagd = new FlagdProvider({ resolverType: "in-process", offlineFlagSourcePath: join(workload, "flagd100.json") }, quiet);
+  await server.OpenFeature.setProviderAndWait("flagd", flagd);
   await web.OpenFeature.setProviderAndWait("ours", new FlagstoneWebProvider(await live()));
   await web.OpenFeature.setProviderAndWait("nothing", nothing(false));
   await web.OpenFeature.setContext(contexts[0]);
@@ -60,12 +66,17 @@ export async function providers(built, fixtures, contexts) {
     const asked = [key, OTHERWISE[kind], contexts[0]];
     const { variant, errorCode } = await client(server, "ours")[`get${METHOD[kind]}Details`](...asked);
     const { variant: same } = client(web, "ours")[`get${METHOD[kind]}Details`](...asked.slice(0, 2));
-    if (errorCode || !variant || variant !== same) throw new Error(`the providers answer \`${variant}\` and \`${same}\` (${errorCode}) for \`${key}\``);
+    const { variant: theirs } = await client(server, "flagd")[`get${METHOD[kind]}Details`](...asked);
+    if (errorCode || !variant || variant !== same || variant !== theirs) {
+      throw new Error(`the providers answer \`${[variant, same, theirs].join("`, `")}\` (${errorCode}) for \`${key}\``);
+    }
   }
   return {
     later: [
       { engine: "flagstone provider, no SDK", task, call: asking((context, key, kind, otherwise) => ours[`resolve${kind}Evaluation`](key, otherwise, context, quiet)) },
+      { engine: "flagd's provider, no SDK", task, call: asking((context, key, kind, otherwise) => flagd[`resolve${kind}Evaluation`](key, otherwise, context, quiet)) },
       { engine: "flagstone, server SDK", task, call: details(client(server, "ours")) },
+      { engine: "flagd's provider, server SDK", task, call: details(client(server, "flagd")) },
       { engine: "a provider that does nothing, server SDK", task, call: details(client(server, "nothing")) },
     ],
     now: [

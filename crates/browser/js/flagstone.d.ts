@@ -57,6 +57,15 @@ export interface PulseInfo {
   snapshot: Mark;
 }
 
+/** What a trust statement says of itself. */
+export interface TrustInfo {
+  /** Rises by one with every rotation. */
+  version: number;
+  epoch: number;
+  issued: number;
+  expires: number;
+}
+
 /** One flag. */
 export interface Flag {
   key: string;
@@ -114,6 +123,12 @@ export type Source = string | URL | Request | Response | BufferSource | WebAssem
 
 /** Loads the engine, once; default: `flagstone_bg.wasm` beside this file. */
 export function load(module?: Source | Promise<Source>): Promise<void>;
+
+/**
+ * Whether the trust statement `next` may follow the one that is pinned: the next version, signed by the root keys of both. Without a
+ * `next` whether `trust` may be pinned. Throws an Error with `code`.
+ */
+export function advance(trust: string, next?: string, now?: number): TrustInfo;
 
 /** The bytes, or the module, of whatever `load` takes. */
 export function source(module: Source | Promise<Source>): Promise<BufferSource | WebAssembly.Module>;

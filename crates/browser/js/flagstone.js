@@ -18,7 +18,8 @@ let wasm;
 /** Loads the engine, once. `module`: URL, Response, bytes or WebAssembly.Module; default: the file beside this one. */
 export async function load(module) {
   if (wasm) return;
-  module ??= new URL("flagstone_bg.wasm", import.meta.url); // not where modules have no address
+  // Not where modules have no address.
+  module ??= new URL("flagstone_bg.wasm", import.meta.url);
   const made = await WebAssembly.instantiate(await source(module), {});
   adopt((made.instance ?? made).exports);
 }
@@ -29,12 +30,21 @@ export function adopt(exports) {
   base = limit = 0;
 }
 
+/** Whether a trust statement may follow the one that is pinned (texts); without a `next` whether that may be pinned. Throws as `Flagstone` does. */
+export function advance(trust, next = "", now = seconds()) {
+  begin();
+  return told(wasm.advance(raw(utf8.encode(trust)), raw(utf8.encode(next)), now));
+}
+
 /** Bytes, or a module, of whatever `load` was given. */
 export async function source(module) {
   module = await module;
-  const kind = Object.prototype.toString.call(module).slice(8, -1); // not `instanceof Request`: Node loads its fetch for that, 25 ms
+  // Not `instanceof Request`: Node loads its fetch for that, 25 ms.
+  const kind = Object.prototype.toString.call(module).slice(8, -1);
+  // Node fetches no files. Reading and compiling here takes 2 ms; a thread that is waited for takes longer.
   if (kind === "URL" && module.protocol === "file:" && globalThis.process) {
-    return (await import("node:fs/promises")).readFile(module); // Node fetches no files
+    const files = process.getBuiltinModule?.("node:fs") ?? (await import("node:fs"));
+    return new WebAssembly.Module(files.readFileSync(module));
   }
   if (["String", "URL", "Request"].includes(kind)) return source(fetch(module));
   if (kind !== "Response") return module;
@@ -84,9 +94,7 @@ export class Flagstone {
   /** Verifies a pulse (Uint8Array) and lets it replace the one before. */
   pulse(note, now = seconds()) {
     begin();
-    const length = wasm.pulse(this.#engine, raw(note), now);
-    if (!length) throw refusal();
-    return JSON.parse(said(length));
+    return told(wasm.pulse(this.#engine, raw(note), now));
   }
 
   /** Takes a context in. Keep it for many decisions; `free()` it when done. */
@@ -244,6 +252,12 @@ function said(length) {
   return new TextDecoder().decode(new Uint8Array(wasm.memory.buffer, wasm.scratch(0), length));
 }
 
+/** An answer in JSON; 0 bytes are a refusal. */
+function told(length) {
+  if (!length) throw refusal();
+  return JSON.parse(said(length));
+}
+
 function refusal() {
   const [code, ...prose] = said(wasm.rest()).split("\n");
   return Object.assign(new Error(prose.join("\n") || `refused: ${code}`), { code });
@@ -354,7 +368,8 @@ function write(value) {
       end += 9;
       return;
     case "object": value === null ? (bytes[end++] = 0) : members(value); return;
-    default: bytes[end++] = 0; // undefined, functions and symbols in a list are null, as in JSON
+    // Undefined, functions and symbols in a list are null, as in JSON.
+    default: bytes[end++] = 0;
   }
 }
 
@@ -363,7 +378,8 @@ function text(value) {
   const start = (end += 4);
   for (let at = 0; at < value.length; at++) {
     const code = value.charCodeAt(at);
-    if (code > 0x7f) { // not ASCII after all
+    // Not ASCII after all.
+    if (code > 0x7f) {
       end = start + utf8.encodeInto(value, bytes.subarray(start)).written;
       break;
     }
@@ -378,7 +394,8 @@ function members(value) {
   need(5 + entries.length * 4);
   bytes[end] = list ? 7 : 8;
   view.setUint32(end + 1, entries.length, true);
-  let offset = end + 5 - base; // the room may move
+  // The room may move.
+  let offset = end + 5 - base;
   const start = offset + entries.length * 4;
   end = base + start;
   for (const [key, element] of entries) {

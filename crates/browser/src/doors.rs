@@ -235,3 +235,19 @@ pub fn close(engine: u32) {
         world.contexts.retain(|resident| resident.engine != engine);
     });
 }
+
+/// Whether a trust statement may follow the one that is pinned; what the newer one says of itself is left as JSON. The room
+/// holds both, `trust` and `next` bytes. Without a `next` the first one alone is looked at.
+#[wasm_bindgen]
+pub fn advance(trust: u32, next: u32, now: f64) -> u32 {
+    with(|world| {
+        let room = world.scratch.get(..trust.saturating_add(next) as usize).unwrap_or_default();
+        let (trust, next) = room.split_at_checked(trust as usize).unwrap_or_default();
+        let root = TrustRoot::pin(trust, now as u64);
+        let root = if next.is_empty() { root } else { root.and_then(|root| root.advance(next, now as u64)) };
+        match root.map_err(Refusal::Seal) {
+            Err(refusal) => world.refuse(refusal),
+            Ok(root) => world.say(told::trusted(&root)),
+        }
+    })
+}

@@ -2,7 +2,7 @@
 
 use alloc::string::String;
 
-use flagstone_seal::{Mark, PulseStatement};
+use flagstone_seal::{Mark, PulseStatement, TrustRoot};
 use flagstone_snapshot::json_text::{write_string, write_whole};
 use flagstone_snapshot::{Flag, FlagKind};
 
@@ -105,6 +105,17 @@ pub(crate) fn pulsed(pulse: &PulseStatement) -> String {
     out.member(',', "issued").number(pulse.issued);
     out.member(',', "expires").number(pulse.expires);
     out.member(',', "snapshot").mark(&pulse.snapshot);
+    out.0.push('}');
+    out.0
+}
+
+/// `{version, epoch, issued, expires}`.
+pub(crate) fn trusted(root: &TrustRoot) -> String {
+    let mut out = Text::default();
+    out.member('{', "version").number(root.version());
+    out.member(',', "epoch").number(root.epoch());
+    out.member(',', "issued").number(root.issued());
+    out.member(',', "expires").number(root.expires());
     out.0.push('}');
     out.0
 }

@@ -65,9 +65,9 @@ const BUILDS: [Build; 3] = [
 ];
 
 /// The evaluator's functions (docs/engine.md).
-const EXPORTS: [&str; 13] = [
+const EXPORTS: [&str; 14] = [
     "memory", "scratch", "rest", "open", "pulse", "context", "evaluate", "once", "all", "value", "decision",
-    "forget", "close",
+    "forget", "close", "advance",
 ];
 
 /// Those that open: signatures, digest, statements, every check of the snapshot, pulses. Without what decides.

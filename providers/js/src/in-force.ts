@@ -14,6 +14,8 @@ export class InForce {
   lease: number | undefined;
   /** The pulse that was taken last. */
   pulse: Uint8Array | undefined;
+  /** The trust statement in force refuses it: no pulse opens anything in it. */
+  refused = false;
   readonly #metadata = new Map<number, Record<string, boolean | number | string>>();
   readonly #names = new Map<number, Names>();
 

@@ -12,13 +12,14 @@ import type { Reporter } from "./report.js";
 import { named } from "./source.js";
 import type { Source } from "./source.js";
 import type { Store } from "./store.js";
+import { Trust, cured } from "./trust.js";
 
 export * from "./source.js";
 export * from "./store.js";
 export type { Evaluated, FlagEvents, Flags, State } from "./flags.js";
 
 export interface LiveOptions {
-  /** The pinned trust statement, text. A new one comes with a new release of the page or program. */
+  /** The pinned trust statement, text. Statements that follow it are taken from the source; a newer pin spares them. */
   trust: string;
   /** E.g. `acme.example/assistant#browser`. */
   audience: string;
@@ -27,6 +28,8 @@ export interface LiveOptions {
   source: Source;
   /** Seconds between looks; default 10. 0: only `refresh` and `look` look, for runtimes without timers between requests. */
   poll?: number;
+  /** Seconds between looks for a newer trust statement; default 300. What cannot be verified makes it look at once. */
+  trustPoll?: number;
   /**
    * Whether pulses are to be pushed, where the source can: a halt then arrives at once. It holds a connection open, so it is for servers, and
    * keeps a program alive until `close`. Default false.
@@ -54,6 +57,8 @@ export class Live implements Flags {
   readonly #options: LiveOptions;
   readonly #listeners = new Listeners<FlagEvents>();
   readonly #now: () => number;
+  #trust: Trust | undefined;
+  #trustAt = -Infinity;
   #inForce: InForce | undefined;
   #mark: Mark | undefined;
   /** Of the newest pulse taken: no lower one is. */
@@ -85,6 +90,9 @@ export class Live implements Flags {
 
   /** The opened snapshot in force. It is freed when the next one comes: do not keep it. */
   get current(): Flagstone | undefined { return this.#inForce?.flags; }
+
+  /** Version of the trust statement in force; 0 before the start. */
+  get trustVersion(): number { return this.#trust?.info.version ?? 0; }
 
   get state(): State {
     const { flags, lease } = this.#inForce ?? {};
@@ -167,14 +175,12 @@ export class Live implements Flags {
     this.#inForce = undefined;
   }
 
-  /** Tries the trust statement before any file comes: an empty file is refused for being empty, unless the trust was refused before it. */
-  #pin(): void {
-    const { trust, audience, environment } = this.#options;
+  /** Takes the pinned statement in, which must be one. */
+  #pin(): Trust {
     try {
-      new Flagstone(trust, new Uint8Array(), { audience, environment, now: this.#now() });
+      return (this.#trust ??= new Trust(this.#options.trust, this.#now()));
     } catch (error) {
       const { code } = failure(error);
-      if (code === "truncated") return;
       const message = `the pinned trust statement is refused: ${code}\nhint: ship the current one with the program`;
       throw Object.assign(new Error(message), { code, fatal: true });
     }
@@ -182,13 +188,19 @@ export class Live implements Flags {
 
   async #look(): Promise<void> {
     this.#lookedAt = this.#now();
+    let unrotated: unknown;
     try {
       const { source } = this.#options;
+      if (this.#now() - this.#trustAt >= (this.#options.trustPoll ?? 300)) {
+        // What is wrong with a trust statement keeps no pulse and no halt away.
+        await this.#rotate().catch((error: unknown) => { unrotated = error; });
+      }
       const pulse = (await source.pulse?.()) ?? this.#wanted;
       this.#wanted = undefined;
       if (!source.pulse) await this.#take(await source.snapshot());
       else if (pulse) await this.#follow(pulse);
       this.#failures = 0;
+      if (unrotated) this.#listeners.tell("error", failure(unrotated));
     } catch (error) {
       this.#failures += 1;
       this.#listeners.tell("error", failure(error));
@@ -196,8 +208,65 @@ export class Live implements Flags {
     this.#tellState();
   }
 
-  /** A pulse says what is current: that file first, then the pulse with it. Its halts count even when the file cannot be had. */
+  /** Walks to the newest trust statement, as far as it can. False: it is where it was. Rejects when something stood in the way. */
+  async #rotate(): Promise<boolean> {
+    const trust = this.#pin();
+    const { version, epoch } = trust.info;
+    this.#trustAt = this.#now();
+    try {
+      await trust.follow(this.#options.source, this.#now);
+      return trust.info.version !== version;
+    } finally {
+      if (trust.info.version !== version) this.#rotated(trust, epoch);
+    }
+  }
+
+  #rotated(trust: Trust, epoch: number): void {
+    this.#newest = Math.max(this.#newest, trust.info.issued);
+    // A stolen pulse key's huge number must not outlive the key. Snapshots order by epoch by themselves.
+    if (trust.info.epoch > epoch) this.#number = 0;
+    if (this.#inForce) this.#reopen(this.#inForce, trust);
+  }
+
+  /** Opens what is in force again under a new trust statement. Where that refuses it, decisions go on, and no pulse opens anything any more. */
+  #reopen(before: InForce, trust: Trust): void {
+    const { audience, environment, maxPayload } = this.#options;
+    // It was accepted when it was young: its age alone does not keep it out.
+    const now = Math.min(this.#now(), trust.info.expires - 1, before.flags.info.expires - 1);
+    let next: InForce;
+    try {
+      next = new InForce(new Flagstone(trust.text, before.file, { audience, environment, now, mark: this.#mark, maxPayload }), before.file);
+    } catch (error) {
+      before.refused = true;
+      this.#listeners.tell("error", failure(error));
+      return void this.#save(before);
+    }
+    this.#inForce = next;
+    before.flags.free();
+    try {
+      if (before.pulse) this.#pulse(next, before.pulse);
+    } catch {
+      // Its key may be gone: closed until the next pulse comes.
+    }
+    void this.#save(next);
+    this.#listeners.tell("changed", {});
+  }
+
+  /** As `#obey`; what cannot be verified may be signed by keys of a newer trust statement. */
   async #follow(pulse: Uint8Array): Promise<void> {
+    try {
+      await this.#obey(pulse);
+    } catch (error) {
+      if (!cured(error)) throw error;
+      this.#wanted = pulse;
+      if (!(await this.#rotate().catch(() => false))) throw error;
+      this.#wanted = undefined;
+      await this.#obey(pulse);
+    }
+  }
+
+  /** A pulse says what is current: that file first, then the pulse with it. Its halts count even when the file cannot be had. */
+  async #obey(pulse: Uint8Array): Promise<void> {
     const digest = named(pulse);
     const inForce = this.#inForce;
     if (inForce && (digest === inForce.flags.info.mark.digest || digest === undefined)) return this.#pulse(inForce, pulse);
@@ -217,6 +286,7 @@ export class Live implements Flags {
   }
 
   #pulse(inForce: InForce, pulse: Uint8Array): void {
+    if (inForce.refused) throw Object.assign(new Error("the snapshot in force is refused by the trust statement in force"), { code: "old-trust" });
     const before = inForce.pulse;
     const told = this.#newer(inForce.flags.pulse(pulse, this.#now()));
     inForce.pulse = pulse;
@@ -237,9 +307,9 @@ export class Live implements Flags {
   /** Opens a file, gives it its pulse, and puts both in force. */
   async #take(file: Uint8Array | undefined, pulse?: Uint8Array): Promise<void> {
     if (!file || this.#closed) return;
-    const { trust, audience, environment, maxPayload } = this.#options;
+    const { audience, environment, maxPayload } = this.#options;
     const now = this.#now();
-    const flags = new Flagstone(trust, file, { audience, environment, now, mark: this.#mark, maxPayload });
+    const flags = new Flagstone(this.#pin().text, file, { audience, environment, now, mark: this.#mark, maxPayload });
     const before = this.#inForce;
     if (before?.flags.info.mark.digest === flags.info.mark.digest) {
       flags.free();
@@ -269,8 +339,11 @@ export class Live implements Flags {
 
   async #restore(): Promise<void> {
     try {
+      const trust = this.#pin();
       const saved = this.#inForce ? undefined : await this.#options.store?.read();
       if (!saved) return;
+      trust.resume(saved.trust ?? [], this.#now());
+      this.#newest = Math.max(this.#newest, trust.info.issued);
       this.#mark = saved.mark;
       await this.#take(saved.file, undefined);
       if (saved.pulse && this.#inForce) this.#pulse(this.#inForce, saved.pulse);
@@ -281,8 +354,9 @@ export class Live implements Flags {
   }
 
   async #save({ file, pulse, flags }: InForce): Promise<void> {
+    const steps = this.#trust?.steps ?? [];
     try {
-      await this.#options.store?.write({ file, pulse, mark: flags.info.mark });
+      await this.#options.store?.write({ file, pulse, mark: flags.info.mark, ...(steps.length > 0 ? { trust: steps } : {}) });
     } catch (error) {
       this.#listeners.tell("error", failure(error));
     }

@@ -41,8 +41,11 @@ export function resolve<Value>(
 
 /** The flag's own metadata, and ours where it says something. */
 function own({ metadata }: Evaluated): FlagMetadata {
-  const { "flagstone.state": state, ...rest } = metadata;
-  return state === undefined || state === "fresh" ? rest : metadata;
+  const state = metadata["flagstone.state"];
+  if (state !== undefined && state !== "fresh") return metadata;
+  const said: FlagMetadata = {};
+  for (const name in metadata) if (name !== "flagstone.state") said[name] = metadata[name]!;
+  return said;
 }
 
 function kindOf(value: unknown): Kind | undefined {

@@ -8,6 +8,11 @@ export interface Source {
   pulse?(): Promise<Uint8Array | undefined>;
   /** The sealed file with this digest of its statement (64 hexadecimal digits), or the current one; undefined as above. */
   snapshot(digest?: string): Promise<Uint8Array | undefined>;
+  /**
+   * The newest trust statement, undefined when it is the one given last or there is none; or the one of a version, for readers that missed
+   * rotations. Without this member the pinned statement is all there is.
+   */
+  trust?(version?: number): Promise<Uint8Array | undefined>;
   /** Pulses as they are pushed, until the stream ends; an Error with the code `no-stream` where there is none. */
   pulses?(signal: AbortSignal): AsyncIterable<Uint8Array>;
 }
@@ -30,8 +35,10 @@ export interface SourceOptions {
 export function controlPlane(address: string, environment: string, options: SourceOptions = {}): Source {
   const base = `${address.replace(/\/$/, "")}/v1/environments/${encodeURIComponent(environment)}`;
   const pulse = conditional(`${base}/pulse`, options);
+  const trust = absent(conditional(`${base}/trust`, options));
   return {
     pulse,
+    trust: (version) => (version === undefined ? trust() : absent(conditional(`${base}/trust/${version}`, options))()),
     pulses: (signal) => pushed(`${base}/pulse/live`, options, signal),
     snapshot(digest) {
       if (digest === undefined) throw new Error("a control plane gives sealed files by their digest");
@@ -54,7 +61,7 @@ export function file(address: string | URL, options: SourceOptions & { pulse?: s
 }
 
 /**
- * A folder on disk with the native host's names: `pulse`, `snapshots/DIGEST`. For Node, Deno and Bun, beside somebody who copies a control
+ * A folder on disk with the names of a published one: `pulse`, `snapshots/DIGEST`, `trust`, `trust.VERSION`. For Node, Deno and Bun, beside somebody who copies a control
  * plane there.
  */
 export function folder(path: string): Source {
@@ -71,6 +78,7 @@ export function folder(path: string): Source {
       last = text;
       return pulse;
     },
+    trust: (version) => absent(() => read(version === undefined ? "trust" : `trust.${version}`))(),
     snapshot(digest) {
       if (digest === undefined) throw new Error("a folder gives sealed files by their digest");
       return read(`snapshots/${digest}`);
@@ -80,6 +88,15 @@ export function folder(path: string): Source {
 
 /** A name that neither bundlers for pages nor the compiler follow. */
 const DISK: string = "node:fs/promises";
+
+/** What is not there is nothing, instead of a failure. */
+function absent(ask: () => Promise<Uint8Array | undefined>): () => Promise<Uint8Array | undefined> {
+  return () => ask().catch((error: unknown) => {
+    const { status, code } = error as { status?: unknown; code?: unknown };
+    if (status === 404 || code === "ENOENT") return undefined;
+    throw error;
+  });
+}
 
 /** Asks with the entity tag of the last answer. */
 function conditional(address: string, options: SourceOptions): () => Promise<Uint8Array | undefined> {
@@ -110,7 +127,7 @@ function get(address: string, options: SourceOptions, headers: Record<string, st
 
 /** The bytes of a good answer, counted while they come. */
 async function body(answer: Response, address: string, options: SourceOptions): Promise<Uint8Array> {
-  if (!answer.ok) throw Object.assign(new Error(`${address} answered HTTP ${answer.status}`), { code: "http" });
+  if (!answer.ok) throw Object.assign(new Error(`${address} answered HTTP ${answer.status}`), { code: "http", status: answer.status });
   const limit = options.maxBytes ?? 4 * 1024 * 1024;
   const parts: Uint8Array[] = [];
   let length = 0;

@@ -7,6 +7,8 @@ export interface Saved {
   file: Uint8Array;
   pulse?: Uint8Array;
   mark: Mark;
+  /** Trust statements accepted after the pinned one, oldest first. */
+  trust?: string[];
 }
 
 /** Where it is kept. */
@@ -28,9 +30,9 @@ export function cacheStore(cache: Pick<Cache, "match" | "put">, address = "https
   };
 }
 
-/** For stores of one's own: the mark and the lengths as a line of JSON, the pulse, the file. */
-export function packed({ file, pulse, mark }: Saved): Uint8Array<ArrayBuffer> {
-  const head = new TextEncoder().encode(`${JSON.stringify({ mark, pulse: pulse?.length ?? 0 })}\n`);
+/** For stores of one's own: mark, trust statements and lengths as a line of JSON, the pulse, the file. */
+export function packed({ file, pulse, mark, trust = [] }: Saved): Uint8Array<ArrayBuffer> {
+  const head = new TextEncoder().encode(`${JSON.stringify({ mark, trust, pulse: pulse?.length ?? 0 })}\n`);
   const whole = new Uint8Array(head.length + (pulse?.length ?? 0) + file.length);
   whole.set(head);
   if (pulse) whole.set(pulse, head.length);
@@ -42,9 +44,11 @@ export function packed({ file, pulse, mark }: Saved): Uint8Array<ArrayBuffer> {
 export function unpacked(bytes: Uint8Array): Saved | undefined {
   try {
     const end = bytes.indexOf(10) + 1;
-    const { mark, pulse } = JSON.parse(new TextDecoder().decode(bytes.subarray(0, end)));
+    const { mark, trust, pulse } = JSON.parse(new TextDecoder().decode(bytes.subarray(0, end)));
     const file = bytes.slice(end + pulse);
-    return pulse > 0 ? { file, mark, pulse: bytes.slice(end, end + pulse) } : { file, mark };
+    const saved: Saved = { file, mark, trust };
+    if (pulse > 0) saved.pulse = bytes.slice(end, end + pulse);
+    return saved;
   } catch {
     return undefined;
   }

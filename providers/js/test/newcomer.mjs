@@ -13,11 +13,14 @@ const here = join(root, "providers/js");
 const folder = mkdtempSync(join(tmpdir(), "flagstone-newcomer-"));
 const npm = (where, ...words) => execFileSync("npm", [...words, "--no-audit", "--no-fund", "--loglevel=error"], { cwd: where, encoding: "utf8" });
 
-/** The first block of a language in the page, with the fixtures' audience, environment and time for the reader's own. */
-function lines() {
-  const page = readFileSync(join(root, "docs/javascript.md"), "utf8");
+/** The first block of a language in the page, with the fixtures' audience, environment and time for the reader's own. Every page that greets
+ * newcomers shows the very same lines. */
+function lines(tarball) {
+  const [page, ...others] = ["docs/javascript.md", "README.md", "providers/js/README.md"].map((name) => readFileSync(join(root, name), "utf8"));
   const block = /```js\n([\s\S]*?)```/.exec(page)[1];
-  const written = block.split("\n").filter((line) => line.trim() !== "");
+  assert.ok(others.every((other) => other.includes(block)), "other lines are shown elsewhere than are run here");
+  for (const shown of [page, others[0]]) assert.ok(shown.includes(`npm install ./${tarball}\n`) || shown.includes(`npm install ./${tarball} `), "the packed file has another name");
+  const written = ["npm install", ...block.split("\n").filter((line) => line.trim() !== "")];
   assert.ok(written.length <= 10, `${written.length} lines are too many`);
   const { audience, environment, now } = json("live/policy.json");
   const own = 'audience: "acme.example/assistant", environment: "production"';
@@ -56,7 +59,7 @@ try {
   assert.ok(existsSync(join(installed, "dist/flagstone_bg.wasm")) && existsSync(join(installed, "LICENSE-MIT")));
   assert.ok(!existsSync(join(installed, "src")) && !existsSync(join(installed, "test")), "only what is used is shipped");
   for (const name of ["trust.txt", "1.sealed"]) copyFileSync(join(fixtures, "live", name), join(folder, name === "1.sealed" ? "flags.sealed" : name));
-  writeFileSync(join(folder, "try.mjs"), lines());
+  writeFileSync(join(folder, "try.mjs"), lines(tarball));
   const runtimes = join(root, "host-tests/embedders/node_modules/.bin");
   const started = [[process.execPath], ...(existsSync(runtimes) ? [[join(runtimes, "bun")], [join(runtimes, "deno"), "run", "--quiet", "--allow-read", "--allow-env"]] : [])];
   for (const [program, ...words] of started) {

@@ -275,6 +275,23 @@ class Time(Case):
         self.assertFalse(flags.look())
         self.assertEqual(self.greeting(flags), "Good morning")
 
+    def test_forty_missed_rotations_are_caught_up(self):
+        one, before = Sealed(TINY, 1), world.ROOT
+        for version in range(2, 42):
+            root = world.Key(f"root-{version}", 100 + version)
+            (self.folder / f"trust.{version}").write_text(world.trust(version, root=root, signers=(before, root)), encoding="utf-8")
+            before = root
+        publish(self.folder, (self.folder / "trust.41").read_text(encoding="utf-8"), one.pulse(1), one)
+        held, missing = self.folder / "trust.30", self.folder / "elsewhere"
+        held.rename(missing)
+        flags = self.client(state=self.folder / "state")
+        self.assertFalse(flags.look())
+        self.assertEqual(flags.status().trust_version, 29)  # as far as it goes
+        missing.rename(held)
+        self.assertTrue(flags.look(), flags.status().last_error)
+        self.assertEqual((flags.status().trust_version, self.greeting(flags)), (41, "Hi"))
+        self.assertEqual(self.client(self.folder / "nothing", state=self.folder / "state").status().trust_version, 41)
+
     def test_a_trust_note_that_is_none(self):
         with self.assertRaises(FlagstoneError) as caught:
             Flagstone(b"", trust=changed(world.trust().encode(), 60), audience="a", environment="b", clock=self.clock)

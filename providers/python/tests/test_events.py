@@ -1,7 +1,10 @@
 """Exposures and outcomes: the native host's bytes, at least once, and counts that add up."""
 
+import asyncio
 import http.server
 import json
+import subprocess
+import sys
 import threading
 import unittest
 
@@ -106,6 +109,35 @@ class Delivery(unittest.TestCase):
             counts = reporter.counts()
         self.assertEqual(counts["dropped"], {"poison": 1, "queue-full": 2, "invalid": 1, "shutdown": 2})
         self.assertEqual(counts["made"], sum(counts["dropped"].values()))
+
+
+    def test_the_end_of_a_program_delivers_what_waits(self):
+        with Receiver() as receiver:
+            text = (
+                "from flagstone import EventsReporter, Outcome\n"
+                f"reporter = EventsReporter('{receiver.address}', environment='test', pepper='07' * 32, linger=3600.0)\n"
+                "reporter.outcome(Outcome('answer', 'r', 1, 'ana'))\n"
+            )
+            receiver.answers = [503]  # tried again while there is time
+            subprocess.run([sys.executable, "-c", text], check=True, timeout=120)
+        self.assertEqual([batch["count"] for batch in receiver.batches], [1, 1])
+        self.assertEqual(len({batch["id"] for batch in receiver.batches}), 1)
+
+    def test_closing_the_flags_hands_over_what_waits(self):
+        with Receiver() as receiver:
+            reporter = EventsReporter(receiver.address, environment="test", pepper="07" * 32, linger=3600.0)
+            one = Sealed(world.payload("live/1.sealed"), 1)
+
+            async def serve():
+                async with Flagstone(
+                    one.file, trust=world.trust(), audience=world.AUDIENCE, environment=world.ENVIRONMENT, clock=Clock(),
+                    reporter=reporter,
+                ) as flags:
+                    return flags.decide("greeting", {"targetingKey": "ana"}).value
+
+            self.assertEqual(asyncio.run(serve()), "Hi")
+            self.assertEqual((reporter.counts()["delivered"], reporter.counts()["pending"]), (1, 0))
+            reporter.close()
 
 
 class Receiver:

@@ -18,11 +18,14 @@ class Newcomer(unittest.TestCase):
     def test_from_installation_to_a_decision(self):
         if "FLAGSTONE_DOCS" not in os.environ:
             self.skipTest("the documentation is not there")
-        page = (Path(os.environ["FLAGSTONE_DOCS"]) / "python.md").read_text(encoding="utf-8")
+        docs = Path(os.environ["FLAGSTONE_DOCS"])
+        page = (docs / "python.md").read_text(encoding="utf-8")
         shell, program = re.search(r"```console\n(.*?)```\n\n```python\n(.*?)```", page, re.DOTALL).groups()
         lines = [line for line in (shell + program).splitlines() if line.strip()]
         self.assertLessEqual(len(lines), 10)
         self.assertIn("pip install flagstone", lines[0])
+        for shown in ("README.md", "providers/python/README.md"):  # the very lines that are run here
+            self.assertIn(program, (docs.parent / shown).read_text(encoding="utf-8"))
         now, local = int(time.time()), {"audience": "local/flagstone", "environment": "local"}
         one = Sealed(world.payload("core/flags.sealed"), 1, issued=now - 60, **local)
         with tempfile.TemporaryDirectory() as held:

@@ -122,6 +122,9 @@ class Fake:
 
     broken = False
 
+    def limit(self, seconds):
+        pass
+
     def open(self, opening):
         return None
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from ._decision import Decision, Part
 from ._errors import ContextError, EngineTrap, FetchError, FlagstoneError
 from ._instance import FlagInfo, Mark, PulseInfo, SnapshotInfo
-from ._sources import Body, Fetched, Missing, NotModified, Source
+from ._sources import Body, Fetched, Missing, NotModified, PushSource, Source
 from ._status import Status
 from .client import Flagstone
 from .reporting import Exposure, Outcome, Reporter
@@ -41,6 +41,7 @@ __all__ = [
     "Outcome",
     "Part",
     "PulseInfo",
+    "PushSource",
     "Reporter",
     "SnapshotInfo",
     "Source",

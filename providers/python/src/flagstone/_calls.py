@@ -58,8 +58,11 @@ def check(module: wasmtime.Module, expected: Mapping[str, Signature]) -> None:
 def instantiate(
     store: wasmtime.Store, module: wasmtime.Module, expected: Mapping[str, Signature]
 ) -> Calls:
-    """A new instance of a module that `check` has passed."""
-    exports = wasmtime.Instance(store, module, []).exports(store)
+    """A new instance of a module that `check` has passed. Raises EngineTrap when the store's limits do not let it be."""
+    try:
+        exports = wasmtime.Instance(store, module, []).exports(store)
+    except (wasmtime.Trap, wasmtime.WasmtimeError) as problem:
+        raise EngineTrap(str(problem)) from None
     functions: dict[str, wasmtime.Func] = {}
     for name in expected:
         function = exports[name]

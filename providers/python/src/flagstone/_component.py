@@ -30,11 +30,17 @@ def component(cache: Optional[Path]) -> model.Component:
 class ComponentInstance:
     """One instance of the component."""
 
-    def __init__(self, component: model.Component) -> None:
-        self._store = _runtime.store()
-        # The component imports nothing, so the linker stays empty.
-        self._instance = model.Linker(_runtime.engine()).instantiate(self._store, component)
+    def __init__(self, component: model.Component, memory: int = _runtime.MEMORY_BYTES) -> None:
+        self._store = _runtime.store(memory)
+        try:
+            # The component imports nothing, so the linker stays empty.
+            self._instance = model.Linker(_runtime.engine()).instantiate(self._store, component)
+        except (wasmtime.Trap, wasmtime.WasmtimeError) as problem:
+            raise EngineTrap(str(problem)) from None
         self._functions: dict[str, Any] = {}
+
+    def limit(self, seconds: float) -> None:
+        _runtime.limit(self._store, seconds)
 
     def open(self, opening: Opening) -> SnapshotInfo:
         policy: Any = model.Record()

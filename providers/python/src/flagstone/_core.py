@@ -58,8 +58,9 @@ def module(cache: Optional[Path]) -> wasmtime.Module:
 class CoreInstance:
     """One instance of the core module."""
 
-    def __init__(self, module: wasmtime.Module) -> None:
-        self._calls = _calls.instantiate(_runtime.store(), module, _SIGNATURES)
+    def __init__(self, module: wasmtime.Module, memory: int = _runtime.MEMORY_BYTES) -> None:
+        self._store = _runtime.store(memory)
+        self._calls = _calls.instantiate(self._store, module, _SIGNATURES)
         functions = self._calls.functions
         self._of = {name: functions[prefix + name] for name, (prefix, *_) in _FUNCTIONS.items()}
         self._post = {
@@ -69,6 +70,9 @@ class CoreInstance:
         self._realloc = functions[_REALLOC]
         self._read, self._write = self._calls.read, self._calls.write
         self._decide = self._of["decide-attributes"]
+
+    def limit(self, seconds: float) -> None:
+        _runtime.limit(self._store, seconds)
 
     def open(self, opening: Opening) -> SnapshotInfo:
         mark = opening.mark

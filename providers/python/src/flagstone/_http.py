@@ -7,11 +7,15 @@ import http.client
 import socket
 import ssl
 import time
-from typing import NamedTuple, Optional
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, NamedTuple, Optional
 from urllib.parse import quote, urlsplit
 
 from ._errors import FetchError, FlagstoneError
 from ._sources import Body, Fetched, Missing, NotModified
+
+if TYPE_CHECKING:
+    from ._push import Stream
 
 #: From the first byte of a request to the last of its answer, seconds.
 REQUEST_TIME = 10.0
@@ -49,7 +53,7 @@ class Client:
     ) -> Answer:
         """Sends a request and reads its answer, `largest` bytes at most. Raises FetchError."""
         until = time.monotonic() + self._time
-        connection, answer = self._connection(), None
+        connection, answer = self.connection(self._time), None
         try:
             connection.request(method, self.base + path, body, {"accept-encoding": "identity", **headers})
             _left(connection, until)
@@ -72,10 +76,11 @@ class Client:
                 answer.close()
             connection.close()
 
-    def _connection(self) -> http.client.HTTPConnection:
+    def connection(self, patience: float) -> http.client.HTTPConnection:
+        """A connection that is not open yet; `patience` is for each wait, seconds."""
         if self._tls is not None:
-            return http.client.HTTPSConnection(self._host, self._port, timeout=self._time, context=self._tls)
-        return http.client.HTTPConnection(self._host, self._port, timeout=self._time)
+            return http.client.HTTPSConnection(self._host, self._port, timeout=patience, context=self._tls)
+        return http.client.HTTPConnection(self._host, self._port, timeout=patience)
 
 
 class HttpSource:
@@ -84,6 +89,7 @@ class HttpSource:
     def __init__(self, address: str, environment: str, ca: Optional[str] = None) -> None:
         self._client = Client(address, ca)
         self._below = f"/v1/environments/{quote(environment, safe='')}/"
+        self._stream: Optional[Stream] = None
 
     def has_pulse(self) -> bool:
         return True
@@ -98,6 +104,18 @@ class HttpSource:
         if answer.status == 404:
             return Missing()
         raise FetchError(f"GET {self._below}{item}: status {answer.status}", answer.retry_after)
+
+    def pulses(self) -> Iterator[bytes]:
+        """The pulses that the control plane pushes, until the stream ends. Raises NoStream, FetchError."""
+        from ._push import Stream
+
+        self._stream = Stream(self._client, self._below + "pulse/live")
+        return self._stream.pulses()
+
+    def hang_up(self) -> None:
+        """Ends the stream of pulses, from another thread."""
+        if self._stream is not None:
+            self._stream.hang_up()
 
 
 def _left(connection: http.client.HTTPConnection, until: float) -> None:

@@ -98,6 +98,9 @@ class Opening:
 class Instance(Protocol):
     """One instance. Not for two threads at once. Everything may raise EngineTrap; then it is to be dropped."""
 
+    def limit(self, seconds: float) -> None:
+        """From now on a call that is still running after so many seconds traps. A new instance has time to open something."""
+
     def open(self, opening: Opening) -> SnapshotInfo:
         """Verifies and keeps a snapshot, once. Raises FlagstoneError with the engine's code."""
 

@@ -14,6 +14,7 @@ from typing import Optional
 from ._errors import EngineTrap, FetchError, FlagstoneError
 from ._instance import Instance, Mark, Opening, PulseInfo, TrustInfo
 from ._pool import Generation, statement
+from ._runtime import CALL_SECONDS
 from ._state import Kept
 
 _log = logging.getLogger("flagstone")
@@ -35,9 +36,9 @@ class Keeper:
 
     def __init__(
         self, make: Callable[[], Instance], pinned: str, audience: str, environment: str, instances: int,
-        kept: Kept, now: int,
+        kept: Kept, now: int, seconds: float = CALL_SECONDS,
     ) -> None:
-        self._make, self._instances = make, instances
+        self._make, self._instances, self._seconds = make, instances, seconds
         self.audience, self.environment = audience, environment
         #: The trust note in force, and what it says of itself. Raises FlagstoneError when the pinned one is none.
         self.trust = pinned
@@ -93,7 +94,7 @@ class Keeper:
     def open(self, file: bytes, now: int, wanted: Optional[Mark] = None) -> Generation:
         """Opens a sealed file and tries it, and does not put it in force. `wanted`: what it must be. Raises FlagstoneError."""
         opening = Opening(self.trust, file, self.audience, self.environment, now, self.kept.mark)
-        generation = Generation(self._make, opening, self._instances)
+        generation = Generation(self._make, opening, self._instances, self._seconds)
         if wanted is not None and generation.info.mark != wanted:
             raise FlagstoneError("other-snapshot", f"asked for snapshot `{wanted.digest}`, got another one")
         return generation

@@ -16,6 +16,7 @@ from ._context import Layout
 from ._decision import Decision
 from ._errors import EngineTrap, FlagstoneError
 from ._instance import Instance, Opening, PulseInfo, SnapshotInfo
+from ._runtime import CALL_SECONDS, OPEN_SECONDS
 
 _Answer = TypeVar("_Answer")
 
@@ -35,9 +36,12 @@ class _Pooled:
 class Generation:
     """A snapshot in force. All methods are for any thread."""
 
-    def __init__(self, make: Callable[[], Instance], opening: Opening, size: int) -> None:
-        """Opens the snapshot in a first instance; raises FlagstoneError when it is refused. `size` is the most instances."""
-        self._make, self._size = make, max(1, size)
+    def __init__(
+        self, make: Callable[[], Instance], opening: Opening, size: int, seconds: float = CALL_SECONDS
+    ) -> None:
+        """Opens the snapshot in a first instance; raises FlagstoneError when it is refused. `size` is the most instances, `seconds`
+        how long one call may take."""
+        self._make, self._size, self._seconds = make, max(1, size), seconds
         first = make()
         self.info: SnapshotInfo = first.open(opening)
         # Instances that come later open the same file as of the same time, whatever the clock says by then.
@@ -70,6 +74,7 @@ class Generation:
         """Runs a call with an instance of its own. An instance that traps is discarded."""
         pooled = self._take()
         try:
+            pooled.instance.limit(self._seconds)
             answer = call(pooled.instance)
         except EngineTrap:
             self._discard()
@@ -85,6 +90,7 @@ class Generation:
         refused; then nothing changes."""
         pooled = self._take()
         try:
+            pooled.instance.limit(OPEN_SECONDS)
             info = pooled.instance.pulse(note, now)
         except EngineTrap:
             self._discard()
@@ -159,6 +165,7 @@ class Generation:
         with self._room:
             version, notes = self._version, self._notes
         try:
+            pooled.instance.limit(OPEN_SECONDS)
             for note, accepted, info in notes:
                 if info.number > pooled.number:
                     pooled.instance.pulse(note, accepted)

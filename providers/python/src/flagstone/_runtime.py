@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Optional, TypeVar, Union
 import wasmtime
 
 from ._artefact import digest
+from ._clock import Clock, ticks
 from ._errors import FlagstoneError
 
 if TYPE_CHECKING:
@@ -29,32 +30,46 @@ if TYPE_CHECKING:
 _log = logging.getLogger("flagstone")
 _lock = threading.Lock()
 _engine: Optional[wasmtime.Engine] = None
+_clock: Optional[Clock] = None
 _compiled: dict[tuple[str, str], Union[wasmtime.Module, wasmtime.component.Component]] = {}
 _Code = TypeVar("_Code", wasmtime.Module, "wasmtime.component.Component")
 
-#: Linear memory of one instance, at most.
+#: Linear memory of one instance, at most, unless said otherwise.
 MEMORY_BYTES = 32 << 20
-#: Address space of one instance: enough for `MEMORY_BYTES`, and little enough for hundreds of them.
+#: Seconds that one call may take, unless said otherwise: decisions, and what opens or verifies.
+CALL_SECONDS, OPEN_SECONDS = 1.0, 30.0
+#: Address space of one instance: enough for `MEMORY_BYTES`, and little enough for hundreds of them. More is moved when it grows.
 _RESERVED_BYTES = 64 << 20
 
 
 def engine() -> wasmtime.Engine:
     """The process's engine."""
-    global _engine
+    global _engine, _clock
     with _lock:
         if _engine is None:
             config = wasmtime.Config()
+            config.epoch_interruption = True
             config.memory_reservation = _RESERVED_BYTES
             config.memory_guard_size = 1 << 16
             _engine = wasmtime.Engine(config)
+            _clock = Clock(_engine.increment_epoch)
         return _engine
 
 
-def store() -> wasmtime.Store:
-    """Room for one instance, with its limits."""
+def store(memory: int = MEMORY_BYTES) -> wasmtime.Store:
+    """Room for one instance, with its limits. What is called first may take as long as opening."""
     made = wasmtime.Store(engine())
-    made.set_limits(memory_size=MEMORY_BYTES, instances=8, tables=8, memories=4)
+    made.set_limits(memory_size=memory, instances=8, tables=8, memories=4)
+    limit(made, OPEN_SECONDS)
     return made
+
+
+def limit(store: wasmtime.Store, seconds: float) -> None:
+    """What is called from now on in a store traps when it is still running after so many seconds."""
+    clock = _clock
+    if clock is not None:
+        clock.begin()
+    store.set_epoch_deadline(ticks(seconds))
 
 
 def module(wasm: bytes, cache: Optional[Path]) -> wasmtime.Module:
@@ -103,7 +118,7 @@ def _read_or_compile(kind: type[_Code], name: str, wasm: bytes, cache: Optional[
         return compiled()
     # Code is for one release of the runtime, one kind of machine and one configuration; the runtime checks that again.
     machine = f"{platform.system()}-{platform.machine()}".lower()
-    path = cache / f"{name}-{metadata.version('wasmtime')}-{machine}-{_RESERVED_BYTES}.cwasm"
+    path = cache / f"{name}-{metadata.version('wasmtime')}-{machine}-{_RESERVED_BYTES}-epochs.cwasm"
     code = _read(path)
     if code is not None:
         try:

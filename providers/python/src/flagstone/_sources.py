@@ -8,8 +8,9 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple, Optional, Protocol, Union
+from typing import Any, NamedTuple, Optional, Protocol, Union, runtime_checkable
 
 from ._errors import FetchError
 
@@ -44,6 +45,18 @@ class Source(Protocol):
     def fetch(self, item: str, known: Optional[str], largest: int) -> Fetched:
         """`item` is `trust`, `trust/VERSION`, `pulse`, `snapshots/DIGEST` or, without a pulse, `file`. `known` is the tag of
         what the caller has. Raises FetchError."""
+
+
+@runtime_checkable
+class PushSource(Source, Protocol):
+    """A source that can also push pulses, the moment they are signed."""
+
+    def pulses(self) -> Iterator[bytes]:
+        """Pulses as they come, until the stream ends; read by one thread, and nothing else waits for it. Raises FetchError, `NoStream`
+        where there is no stream."""
+
+    def hang_up(self) -> None:
+        """Ends the stream that is being read, from another thread."""
 
 
 class BytesSource:

@@ -28,6 +28,9 @@ class Status:
     failures: int = 0
     failures_total: int = 0
     last_error: Optional[str] = None
+    #: Whether pulses are pushed: a stream lives that has brought one. And how many came by a stream.
+    pushing: bool = False
+    pushed: int = 0
     #: Good looks still awaited after a fall.
     settling: int = 0
     #: Snapshots that verified and cannot be used, with the engine's code.

@@ -46,8 +46,12 @@ class Syncer:
         if self._trust_seen is None or time.monotonic() - self._trust_seen >= self._trust_poll:
             self._trust()
         self._pulse()
-        if self._wanted is not None and self._wanted != self._keeper.current:
-            self._snapshot(self._wanted, self._keeper.kept.pulse, verified=True)
+        self._catch_up()
+
+    def pushed(self, note: bytes) -> None:
+        """A pulse that came by itself: taken like one that was fetched. Raises FlagstoneError."""
+        self._take_pulse(note)
+        self._catch_up()
 
     def in_force(self, generation: Generation, file: bytes, pulse: Optional[bytes]) -> None:
         """Puts an opened snapshot in force, with a pulse if there is one that it takes."""
@@ -75,12 +79,21 @@ class Syncer:
         self._trust_seen = time.monotonic()
         if not isinstance(fetched, Body):
             return  # none published: the pin is all there is
-        keeper, moved = self._keeper, False
+        before = self._keeper.trust_info.version
+        try:
+            self._walk(fetched)
+        finally:
+            if self._keeper.trust_info.version != before:
+                self._rotated()
+
+    def _walk(self, fetched: Body) -> None:
+        """Moves to the trust note offered, step by step where rotations were missed; as far as it goes."""
+        keeper = self._keeper
         for _ in range(TRUST_STEPS):
             try:
-                moved |= keeper.advance(_text(fetched.content), self._now())
+                keeper.advance(_text(fetched.content), self._now())
                 self._trust_tag = fetched.tag
-                break
+                return
             except FlagstoneError as problem:
                 following = keeper.trust_info.version + 1
                 if problem.code not in _STEP:
@@ -91,16 +104,21 @@ class Syncer:
                 raise FetchError(f"the trust note offered does not follow version {have}, and {following} is missing")
             try:
                 keeper.advance(_text(step.content), self._now())
-                moved = True
             except FlagstoneError as problem:
                 raise _refused(f"trust note {following}", problem) from None
-        self._status.trust_version = keeper.trust_info.version
-        if moved:
-            self._pulse_tag = None  # the next pulse is to be read again, under the new root
-            try:
-                keeper.reopen(self._now())
-            except FlagstoneError as problem:
-                self._status.last_error = f"the snapshot in force is refused by the new trust root: {problem}"
+
+    def _rotated(self) -> None:
+        self._status.trust_version = self._keeper.trust_info.version
+        self._pulse_tag = None  # the next pulse is to be read again, under the new root
+        try:
+            self._keeper.reopen(self._now())
+        except FlagstoneError as problem:
+            self._status.last_error = f"the snapshot in force is refused by the new trust root: {problem}"
+
+    def _catch_up(self) -> None:
+        """Fetches what the last pulse named, where that is not in force."""
+        if self._wanted is not None and self._wanted != self._keeper.current:
+            self._snapshot(self._wanted, self._keeper.kept.pulse, verified=True)
 
     def _pulse(self) -> None:
         fetched = self._source.fetch("pulse", self._pulse_tag, PULSE_BYTES)

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Optional, Union
+from typing import TYPE_CHECKING, Any, Optional, Union
 
 from . import _core, _decision, _runtime, _state, _status
 from ._context import unit_at
@@ -20,15 +20,20 @@ from ._errors import ContextError, EngineTrap, FetchError, FlagstoneError
 from ._instance import Assignment, FlagInfo, Instance
 from ._keeper import Keeper
 from ._pool import Generation
-from ._sources import Source, source as source_at
+from ._sources import PushSource, Source, source as source_at
 from ._status import Status
 from ._sync import Syncer
 from .reporting import STATED, Exposure, Outcome, Reporter, consents
+
+if TYPE_CHECKING:
+    from ._pusher import Pusher
 
 _log = logging.getLogger("flagstone")
 _NOBODY: Mapping[str, Any] = {}
 #: Waits after failures: evenly between 0 and `BACKOFF_FIRST` x 2^(n-1), at most `BACKOFF_CAP`; seconds.
 BACKOFF_FIRST, BACKOFF_CAP = 1.0, 300.0
+#: Seconds between looks while pulses are pushed, at most.
+POLL_PUSHED = 60.0
 #: Different answers that are kept readable for one snapshot.
 _KNOWN = 16_384
 
@@ -45,7 +50,9 @@ class Flagstone:
     `state` a folder that remembers what was accepted for the next start (and that nothing older is accepted then).
     `reporter` is told of exposures and outcomes. `poll` and `trust_poll` are periods of sync in seconds. `door` is `core`, or
     `component` for wasmtime's component model (the same answers, slower). `cache` is the folder of compiled code, None for
-    none. `instances` is the most that decide at once. `clock` gives unix seconds.
+    none. `instances` is the most that decide at once. `push` says whether pulses are taken as they are signed, where the source
+    has a stream of them. `time_limit` is how many seconds one decision may take (at most 30) and `memory_limit` how many bytes one
+    instance may use, before it is stopped and replaced. `clock` gives unix seconds.
     """
 
     def __init__(
@@ -53,7 +60,8 @@ class Flagstone:
         environment: str, embedded: Optional[bytes] = None, state: Union[None, str, "os.PathLike[str]"] = None,
         reporter: Optional[Reporter] = None, consent: str = STATED, poll: float = 10.0, trust_poll: float = 300.0,
         door: str = "core", cache: Union[None, str, "os.PathLike[str]"] = "", instances: int = 0,
-        ca: Optional[str] = None, clock: Callable[[], float] = time.time,
+        ca: Optional[str] = None, push: bool = True, time_limit: float = _runtime.CALL_SECONDS,
+        memory_limit: int = _runtime.MEMORY_BYTES, clock: Callable[[], float] = time.time,
     ) -> None:
         folder = _runtime.default_cache() if cache == "" else None if cache is None else Path(cache)
         self._clock, self._poll, self._reporter, self._consent = clock, poll, reporter, consent
@@ -63,7 +71,8 @@ class Flagstone:
         self._kept = kept
         size = instances or min(8, os.cpu_count() or 1)
         now = self._seconds()
-        self._keeper = Keeper(_maker(door, folder), pinned, audience, environment, size, kept, now)
+        make = _maker(door, folder, memory_limit)
+        self._keeper = Keeper(make, pinned, audience, environment, size, kept, now, time_limit)
         self._source = source_at(source, environment, ca)
         self._status = Status(trust_version=self._keeper.trust_info.version)
         self._syncer = Syncer(self._source, self._keeper, self._status, self._seconds, self._changed, trust_poll)
@@ -73,7 +82,10 @@ class Flagstone:
         self._wake = threading.Condition()
         self._ready, self._stopping = threading.Event(), False
         self._thread: Optional[threading.Thread] = None
+        self._push, self._pusher, self._due = push, None, 0.0
         self._has_pulse = True
+
+    _pusher: Optional[Pusher]
 
     # Life
 
@@ -88,6 +100,7 @@ class Flagstone:
                     self._ready.clear()
                 self._thread = threading.Thread(target=self._run, name="flagstone-sync", daemon=True)
                 self._thread.start()
+                self._listen()
         return self.wait(wait)
 
     def wait(self, seconds: float) -> bool:
@@ -108,12 +121,19 @@ class Flagstone:
 
         loop = asyncio.get_running_loop()
         await loop.run_in_executor(None, self.restore)
-        while True:
-            wait = await loop.run_in_executor(None, self._look_and_wait)
-            await asyncio.sleep(wait)
+        self._listen()
+        try:
+            while True:
+                self._due = time.monotonic() + await loop.run_in_executor(None, self._look_and_wait)
+                while (left := self._due - time.monotonic()) > 0:  # it comes nearer when a stream ends
+                    await asyncio.sleep(min(left, 1.0))
+        finally:
+            self._deafen(0.0)
 
-    def close(self) -> None:
-        """Stops syncing. Decisions go on with what is in force."""
+    def close(self, wait: float = 5.0) -> None:
+        """Stops syncing, and waits at most `wait` seconds until the reporter has handed over what it holds. Decisions go on with what
+        is in force."""
+        self._deafen()
         with self._wake:
             self._stopping = True
             self._wake.notify_all()
@@ -121,6 +141,15 @@ class Flagstone:
             thread, self._thread = self._thread, None
         if thread is not None and thread is not threading.current_thread():
             thread.join(30.0)
+        flush = getattr(self._reporter, "flush", None)
+        if callable(flush):
+            flush(wait)
+
+    async def close_async(self, wait: float = 5.0) -> None:
+        """`close` that does not hold up the event loop."""
+        import asyncio
+
+        await asyncio.get_running_loop().run_in_executor(None, self.close, wait)
 
     def __enter__(self) -> Flagstone:
         self.start()
@@ -128,6 +157,13 @@ class Flagstone:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    async def __aenter__(self) -> Flagstone:
+        await self.start_async()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close_async()
 
     # Decisions
 
@@ -273,11 +309,7 @@ class Flagstone:
                 _log.exception("a look at the source failed")
                 problem = FlagstoneError("unexpected", f"{type(one).__name__}: {one}")
                 self._status.went_wrong(str(problem))
-            if self._state is not None:
-                try:
-                    _state.save(self._state, self._keeper.kept)
-                except OSError as one:
-                    self._status.last_error = f"the state folder cannot be written: {one}"
+            self._keep()
             self._retry_after = problem.retry_after if isinstance(problem, FetchError) else None
             self._tell()
             if problem is not None:
@@ -295,12 +327,16 @@ class Flagstone:
         if failures:
             cap = min(BACKOFF_FIRST * 2.0 ** min(failures - 1, 20), BACKOFF_CAP)
             return max(random.uniform(0, cap), self._retry_after or 0.0)
-        return self._poll * random.uniform(0.9, 1.1)
+        period, pulse = self._poll, self._status.pulse
+        if self._status.pushing and pulse is not None:
+            # Half of what is left of the lease, so that a stream that died unseen costs no staleness.
+            period = max(period, min(POLL_PUSHED, (pulse.expires - self._seconds()) / 2))
+        return period * random.uniform(0.9, 1.1)
 
     def _run(self) -> None:
         while not self._stopping:
-            until = time.monotonic() + self._look_and_wait()
-            while not self._stopping and (left := until - time.monotonic()) > 0:
+            self._due = time.monotonic() + self._look_and_wait()
+            while not self._stopping and (left := self._due - time.monotonic()) > 0:
                 change = self._status.next_change(self._seconds(), self._has_pulse)
                 if change is not None:
                     left = min(left, max(0.01, change - self._clock()))
@@ -315,6 +351,47 @@ class Flagstone:
             self._tell()
 
     # Inside
+
+    def _listen(self) -> None:
+        """Takes pulses as they come, where the source pushes them."""
+        if self._push and self._pusher is None and isinstance(self._source, PushSource):
+            from ._pusher import Pusher  # nobody else pays for the import of HTTP
+
+            self._pusher = Pusher(self._source, self._pushed, self._unheard)
+
+    def _deafen(self, wait: float = 10.0) -> None:
+        pusher, self._pusher = self._pusher, None
+        if pusher is not None:
+            pusher.stop(wait)
+
+    def _pushed(self, note: bytes) -> bool:
+        """A pulse that came by itself, between the looks and never beside one."""
+        with self._working:
+            try:
+                self._syncer.pushed(note)
+                self._status.pushed += 1
+                self._status.pushing = taken = True
+            except FlagstoneError as problem:
+                taken = False
+                _log.warning("sync: of what was pushed: %s", problem)
+            self._keep()
+            self._tell()
+            return taken
+
+    def _unheard(self) -> None:
+        """The stream is over: looks are what there is."""
+        if self._status.pushing:
+            self._status.pushing = False
+            with self._wake:
+                self._due = min(self._due, time.monotonic() + self._poll * random.uniform(0.9, 1.1))
+                self._wake.notify_all()
+
+    def _keep(self) -> None:
+        if self._state is not None:
+            try:
+                _state.save(self._state, self._keeper.kept)
+            except OSError as one:
+                self._status.last_error = f"the state folder cannot be written: {one}"
 
     _retry_after: Optional[float] = None
     _told_problem: Optional[str] = None
@@ -382,13 +459,13 @@ class Flagstone:
                 _log.exception("a listener failed")
 
 
-def _maker(door: str, cache: Optional[Path]) -> Callable[[], Instance]:
+def _maker(door: str, cache: Optional[Path], memory: int) -> Callable[[], Instance]:
     if door == "component":
         from . import _component
 
         component = _component.component(cache)
-        return lambda: _component.ComponentInstance(component)
+        return lambda: _component.ComponentInstance(component, memory)
     if door != "core":
         raise FlagstoneError("bad-door", f"`{door}` is no door; there are `core` and `component`")
     module = _core.module(cache)
-    return lambda: _core.CoreInstance(module)
+    return lambda: _core.CoreInstance(module, memory)

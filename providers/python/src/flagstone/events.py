@@ -6,6 +6,7 @@ lost with the process: an application that cannot have that reports through a na
 
 from __future__ import annotations
 
+import atexit
 import json
 import logging
 import random
@@ -25,6 +26,8 @@ from .reporting import Exposure, Outcome
 _log = logging.getLogger("flagstone")
 BATCH_EVENTS, BATCH_BYTES, ANSWER_BYTES = 500, 900_000, 16 << 10
 SEEN_IDS = 65_536
+#: Seconds between attempts while somebody waits for the last events.
+HURRIED = 0.2
 #: Answers after which the same batch is tried again; every other 4xx sets it aside for good.
 AGAIN = frozenset((401, 403, 404, 405, 408, 421, 423, 425, 429))
 
@@ -60,6 +63,7 @@ class EventsReporter:
         self._closing = False
         self._thread = threading.Thread(target=self._run, name="flagstone-report", daemon=True)
         self._thread.start()
+        atexit.register(self.close)  # what waits when the program ends is delivered, or counted
 
     _previous: Optional[str]
 
@@ -92,7 +96,9 @@ class EventsReporter:
             return done
 
     def close(self, wait: float = 5.0) -> bool:
-        """Delivers what is left, within `wait` seconds, and stops. What is left then counts as lost (`shutdown`)."""
+        """Delivers what is left, within `wait` seconds, and stops. What is left then counts as lost (`shutdown`). The end of the
+        program does it by itself."""
+        atexit.unregister(self.close)
         done = self.flush(wait)
         with self._lock:
             self._closing = True
@@ -151,7 +157,9 @@ class EventsReporter:
                 pause = max(wait, random.uniform(0, min(2.0 ** min(failures - 1, 20), 300.0)))
                 until = time.monotonic() + pause
                 with self._lock:
-                    self._lock.wait_for(lambda: self._closing, max(0.0, until - time.monotonic()))
+                    self._lock.wait_for(lambda: self._closing or self._hurry, max(0.0, until - time.monotonic()))
+                    if self._hurry:  # somebody waits: again soon, and not in a rush
+                        self._lock.wait_for(lambda: self._closing, HURRIED)
 
     def _batch(self) -> Optional[dict[str, Any]]:
         """The next batch: the oldest events, which stay in the queue until they are delivered."""
