@@ -56,11 +56,7 @@ pub(crate) fn compare(policy: &Policy, locks: &[Lock], report: &mut Report) {
     }
     report.checked(
         "duplicates",
-        format!(
-            "{} crates, {} older versions beside a newer one, each with a reason",
-            versions.len(),
-            there.len()
-        ),
+        format!("{} crates, {} versions beside a newer one", versions.len(), there.len()),
     );
     for listed in &policy.refused {
         for name in listed.crates.iter().filter(|name| versions.contains_key(name.as_str())) {
