@@ -10,7 +10,7 @@ use super::policy::{FILE, Sandbox};
 use super::report::Report;
 use super::workspace::Workspace;
 
-/// The runtime's versions in all lock files, and its features in the build of the root's workspace.
+/// The runtime's versions in all lock files, and its features in the root's workspace, with all of ours on.
 pub(crate) fn compare(
     policy: &Sandbox,
     locks: &[Lock],

@@ -22,7 +22,7 @@ pub(crate) struct Workspace {
 pub(crate) enum Known {
     /// All packages.
     All(Box<Metadata>),
-    /// Those that this machine's platform builds: the others were never downloaded.
+    /// Those that this machine's platform builds without more features: the others were never downloaded.
     Here(Box<Metadata>),
     /// Nothing: its packages were never downloaded. Cargo's words.
     Nothing(String),
@@ -64,14 +64,16 @@ fn known(places: &Places, lock: &Lock) -> Result<Known> {
     })
 }
 
-/// `cargo metadata`; the inner error is what cargo said.
+/// `cargo metadata`, with all features for all platforms, or what is on by itself for one; the inner error is what cargo said.
 fn ask(places: &Places, lock: &Lock, platform: Option<&str>) -> Result<Result<Metadata, String>> {
     let mut command = cargo(places);
     command.args(["metadata", "--format-version", "1", "--offline", "--locked", "--manifest-path"]);
     command.arg(lock.folder.join("Cargo.toml"));
-    if let Some(platform) = platform {
-        command.args(["--filter-platform", platform]);
-    }
+    match platform {
+        Some(platform) => command.args(["--filter-platform", platform]),
+        // What a feature can bring in is in.
+        None => command.arg("--all-features"),
+    };
     let answer = command.stdin(Stdio::null()).output().context("cannot start `cargo metadata`")?;
     if !answer.status.success() {
         return Ok(Err(String::from_utf8_lossy(&answer.stderr).into_owned()));
@@ -111,7 +113,7 @@ pub(crate) fn compare(places: &Places, workspaces: &[Workspace], report: &mut Re
             ),
             Known::Here(_) => report.not_compared(
                 "manifests",
-                format!("folders and licences of {} on other platforms: those packages are not on this machine; `cargo fetch --locked` gets them", workspace.lock),
+                format!("folders and licences of {} for other platforms and features: those packages are not on this machine; `cargo fetch --locked` gets them", workspace.lock),
             ),
             Known::All(_) => {}
         }

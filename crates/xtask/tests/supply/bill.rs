@@ -13,10 +13,20 @@ fn checkout() -> Checkout {
     checkout.registry("deep", "1.0.0", Some("MIT"), "");
     checkout.registry("builder", "1.0.0", Some("MIT"), "");
     checkout.registry("windows", "1.0.0", Some("MIT"), "");
-    checkout.own("crates/cli", "flagstone-cli", "left = \"1\"\nown = { path = \"../own\" }\n[build-dependencies]\nbuilder = \"1\"\n[target.'cfg(windows)'.dependencies]\nwindows = \"1\"\n");
+    checkout.own(
+        "crates/own",
+        "own",
+        "left = { version = \"1\", optional = true }\n[features]\nsign = [\"dep:left\"]\n",
+    );
+    checkout.own(
+        "crates/cli",
+        "flagstone-cli",
+        "own = { path = \"../own\", features = [\"sign\"] }\n[build-dependencies]\nbuilder = \"1\"\n\
+         [target.'cfg(windows)'.dependencies]\nwindows = \"1\"\n",
+    );
     checkout.write("crates/cli/build.rs", "fn main() {}\n");
     checkout.own("crates/flagstone", "flagstone", "[dev-dependencies]\nleft = \"1\"\n");
-    checkout.own("crates/component", "flagstone-component", "deep = \"1\"\n");
+    checkout.own("crates/component", "flagstone-component", "deep = \"1\"\nown = { path = \"../own\" }\n");
     checkout.own("crates/browser", "flagstone-browser", "[features]\ntools = []\n");
     checkout.own(
         "crates/playground",
@@ -95,6 +105,15 @@ fn the_bill_lists_what_ships_and_who_needs_it() {
         left["hashes"],
         serde_json::json!([{ "alg": "SHA-256", "content": checksum("left", "1.2.3+build") }])
     );
+    // A feature that one artefact has on puts nothing into another.
+    let inside = |name: &str| -> Vec<String> {
+        let named = named(name);
+        let properties = named["properties"].as_array().unwrap();
+        properties.iter().map(|one| one["value"].as_str().unwrap().to_owned()).collect()
+    };
+    assert_eq!(inside("pkg:cargo/left@1.2.3%2Bbuild"), ["flagstone-cli"]);
+    assert_eq!(inside("crates/own"), ["flagstone-cli", "flagstone-component"]);
+    assert_eq!(inside("pkg:cargo/deep@1.0.0"), ["flagstone-cli", "flagstone-component"]);
     assert_eq!(named("crates/cli")["type"], "application");
     assert_eq!(named("crates/own")["type"], "library");
     assert_eq!(named("pkg:npm/%40up/down@2.0.0")["hashes"][0]["content"], "00010203");

@@ -6,7 +6,7 @@ use std::process::{Command, Output};
 use sha2::{Digest as _, Sha256};
 
 /// What every checkout here allows, unless it is told otherwise.
-pub const POLICY: &str = r#"
+pub(crate) const POLICY: &str = r#"
 [licences]
 allow = ["MIT", "Apache-2.0"]
 [sandbox]
@@ -17,15 +17,15 @@ features = []
 "#;
 
 /// The day on which everything here happens.
-pub const TODAY: &str = "2026-11-27";
+pub(crate) const TODAY: &str = "2026-11-27";
 
-pub struct Checkout {
+pub(crate) struct Checkout {
     folder: tempfile::TempDir,
 }
 
 impl Checkout {
     /// A workspace of one crate of ours, `own`, with these lines below `[dependencies]`.
-    pub fn new(dependencies: &str) -> Self {
+    pub(crate) fn new(dependencies: &str) -> Self {
         let checkout = Self { folder: tempfile::tempdir().unwrap() };
         let registry = checkout.folder.path().join("registry");
         std::fs::create_dir_all(&registry).unwrap();
@@ -47,23 +47,23 @@ impl Checkout {
     }
 
     /// A file of the checkout.
-    pub fn write(&self, path: &str, text: &str) {
+    pub(crate) fn write(&self, path: &str, text: &str) {
         let path = self.path(path);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(path, text).unwrap();
     }
 
-    pub fn path(&self, path: &str) -> PathBuf {
+    pub(crate) fn path(&self, path: &str) -> PathBuf {
         self.folder.path().join("checkout").join(path)
     }
 
     /// A crate in a folder.
-    pub fn own(&self, folder: &str, name: &str, dependencies: &str) {
+    pub(crate) fn own(&self, folder: &str, name: &str, dependencies: &str) {
         self.package(&self.path(folder), name, "0.1.0", Some("MIT"), dependencies);
     }
 
     /// A package of the registry; `more` are further lines of its manifest.
-    pub fn registry(&self, name: &str, version: &str, licence: Option<&str>, more: &str) {
+    pub(crate) fn registry(&self, name: &str, version: &str, licence: Option<&str>, more: &str) {
         let folder = self.folder.path().join(format!("registry/{name}-{version}"));
         self.package(&folder, name, version, licence, more);
         let checksum = serde_json::json!({ "files": {}, "package": checksum(name, version) });
@@ -82,7 +82,7 @@ impl Checkout {
 
     /// An advisory of the copy in the checkout's folder `advisories`; `head` are lines of its first table, `patched` what its
     /// second one says.
-    pub fn advisory(&self, id: &str, package: &str, head: &str, patched: &str) {
+    pub(crate) fn advisory(&self, id: &str, package: &str, head: &str, patched: &str) {
         let text = format!(
             "```toml\n[advisory]\nid = \"{id}\"\npackage = \"{package}\"\ndate = \"2026-11-20\"\n{head}\n\
              [versions]\npatched = {patched}\n```\n\n# {package} does what it should not\n\nText.\n"
@@ -91,7 +91,7 @@ impl Checkout {
     }
 
     /// Has cargo write the lock file of a folder.
-    pub fn lock(&self, folder: &str) {
+    pub(crate) fn lock(&self, folder: &str) {
         let done =
             self.cargo().arg("generate-lockfile").arg("--offline").current_dir(self.path(folder)).output();
         let done = done.unwrap();
@@ -99,7 +99,7 @@ impl Checkout {
     }
 
     /// The lock file with one text in place of another.
-    pub fn change_lock(&self, from: &str, to: &str) {
+    pub(crate) fn change_lock(&self, from: &str, to: &str) {
         let text = std::fs::read_to_string(self.path("Cargo.lock")).unwrap();
         assert!(text.contains(from), "no {from} in\n{text}");
         self.write("Cargo.lock", &text.replace(from, to));
@@ -112,12 +112,12 @@ impl Checkout {
     }
 
     /// `cargo xtask supply`, as of [`TODAY`].
-    pub fn supply(&self, arguments: &[&str]) -> Answer {
+    pub(crate) fn supply(&self, arguments: &[&str]) -> Answer {
         self.run(&[&["--today", TODAY], arguments].concat())
     }
 
     /// `cargo xtask supply` with these arguments.
-    pub fn run(&self, arguments: &[&str]) -> Answer {
+    pub(crate) fn run(&self, arguments: &[&str]) -> Answer {
         let output = Command::new(env!("CARGO_BIN_EXE_xtask"))
             .arg("supply")
             .args(arguments)
@@ -132,37 +132,37 @@ impl Checkout {
 }
 
 /// A checksum that nothing is compared with, since the files are listed nowhere.
-pub fn checksum(name: &str, version: &str) -> String {
+pub(crate) fn checksum(name: &str, version: &str) -> String {
     Sha256::digest(format!("{name} {version}")).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// What the command said.
-pub struct Answer {
+pub(crate) struct Answer {
     output: Output,
 }
 
 impl Answer {
     /// Standard output.
-    pub fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         String::from_utf8(self.output.stdout.clone()).unwrap()
     }
 
     /// Exit code, standard output and standard error.
-    pub fn whole(&self) -> String {
+    pub(crate) fn whole(&self) -> String {
         let error = String::from_utf8_lossy(&self.output.stderr);
         format!("exit {}\n{}{error}", self.output.status.code().unwrap(), self.text())
     }
 
     /// It passed.
     #[track_caller]
-    pub fn passed(&self) -> &Self {
+    pub(crate) fn passed(&self) -> &Self {
         assert!(self.output.status.success(), "{}", self.whole());
         self
     }
 
     /// It failed, and its only failure has all these words.
     #[track_caller]
-    pub fn wrong(&self, words: &[&str]) {
+    pub(crate) fn wrong(&self, words: &[&str]) {
         assert_eq!(self.output.status.code(), Some(1), "{}", self.whole());
         let text = self.text();
         let wrong: Vec<&str> = text.lines().filter(|line| line.starts_with("WRONG: ")).collect();
@@ -173,7 +173,7 @@ impl Answer {
     }
 
     /// The last line, as an object.
-    pub fn object(&self) -> serde_json::Value {
+    pub(crate) fn object(&self) -> serde_json::Value {
         serde_json::from_str(self.text().lines().last().unwrap()).unwrap()
     }
 }

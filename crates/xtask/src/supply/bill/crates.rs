@@ -1,14 +1,15 @@
 //! What cargo builds: our artefacts, the crates inside each, and which needs which.
 //!
 //! `cargo tree` resolves features for each artefact and its platform by itself; the whole workspace's would put the keys' tools
-//! into the component. What only runs while building (build scripts, macros) is not inside, and not listed.
+//! into the component. A crate has one place in the bill, where what it needs in any artefact is listed; its property
+//! `flagstone:inside` names the artefacts that it is really in. What only runs while building (build scripts, macros) is not inside, and not listed.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Context, Result, bail};
 use cargo_metadata::Package;
 
-use super::{Component, Hash, Parts, WHOLE, expression, hexadecimal};
+use super::{Component, Hash, Parts, Property, WHOLE, expression, hexadecimal};
 use crate::artefacts::TARGET;
 use crate::places::Places;
 use crate::run::{cargo, output};
@@ -56,16 +57,15 @@ pub(super) fn collect(places: &Places, parts: &mut Parts) -> Result<String> {
         for key in keys {
             let package =
                 packages.get(key).with_context(|| format!("cargo does not know {} {}", key.0, key.1))?;
-            let mut component = component(places, package, root)?;
-            if *package.name == artefact.package {
-                component.kind = artefact.kind;
-                version = Some(package.version.to_string());
-                parts.need(WHOLE, &component.reference);
-            }
+            let component = component(places, package, root)?;
             let reference = component.reference.clone();
-            // A crate of ours may be an artefact, and a part of another.
-            if parts.parts.get(&reference).is_none_or(|there| there.kind == "library") {
-                parts.add(component);
+            parts.needs.entry(reference.clone()).or_default();
+            let part = parts.parts.entry(reference.clone()).or_insert(component);
+            part.properties.push(Property { name: "flagstone:inside", value: artefact.package.to_owned() });
+            if *package.name == artefact.package {
+                part.kind = artefact.kind;
+                version = Some(package.version.to_string());
+                parts.need(WHOLE, &reference);
             }
             for needed in edges.get(key).into_iter().flatten() {
                 let needed =
