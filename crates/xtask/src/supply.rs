@@ -51,8 +51,9 @@ pub(crate) fn run(places: &Places, arguments: &Arguments) -> Result<ExitCode> {
     Ok(if report.passed() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// The step of the whole check.
+/// The step of the whole check, which may get what is lacking.
 pub(crate) fn step(places: &Places) -> Result<()> {
+    workspace::fetch(places)?;
     let advisories =
         std::env::var_os("FLAGSTONE_ADVISORIES").filter(|set| !set.is_empty()).map(PathBuf::from);
     let arguments = Arguments { advisories, sbom: None, sbom_time: None, today: None, json: false };

@@ -68,13 +68,12 @@ pub(crate) fn compare(
     }
     let versions =
         if versions.is_empty() { "not locked".to_owned() } else { Vec::from_iter(versions).join(", ") };
+    let features = if root.is_some() { format!(", {} features", on.len()) } else { String::new() };
     report.checked(
         "sandbox",
-        format!(
-            "{} {versions}, supported until {}, {} features",
-            policy.name,
-            policy.supported_until,
-            on.len()
-        ),
+        format!("{} {versions}, supported until {}{features}", policy.name, policy.supported_until),
     );
+    if root.is_none() {
+        report.not_compared("sandbox", format!("the features of {}", policy.name));
+    }
 }

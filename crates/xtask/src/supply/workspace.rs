@@ -2,13 +2,13 @@
 
 use std::process::Stdio;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use cargo_metadata::{Metadata, MetadataCommand};
 
-use super::locks::{Lock, shown};
+use super::locks::{self, Lock, shown};
 use super::report::Report;
 use crate::places::Places;
-use crate::run::{cargo, output};
+use crate::run::{cargo, say, succeed};
 
 /// A workspace with as much as this machine has of it.
 pub(crate) struct Workspace {
@@ -20,11 +20,10 @@ pub(crate) struct Workspace {
 
 /// How much cargo could tell.
 pub(crate) enum Known {
-    /// All packages.
+    /// All packages, for all platforms and features.
     All(Box<Metadata>),
-    /// Those that this machine's platform builds without more features: the others were never downloaded.
-    Here(Box<Metadata>),
-    /// Nothing: its packages were never downloaded. Cargo's words.
+    /// Nothing: some of its packages were never downloaded, be it for a platform or a feature that is not built here. Cargo's
+    /// words.
     Nothing(String),
     /// Nothing: the manifests ask for something else than what is locked.
     Outdated,
@@ -34,7 +33,7 @@ impl Workspace {
     /// The packages that are known.
     pub(crate) fn metadata(&self) -> Option<&Metadata> {
         match &self.known {
-            Known::All(metadata) | Known::Here(metadata) => Some(metadata),
+            Known::All(metadata) => Some(metadata),
             Known::Nothing(_) | Known::Outdated => None,
         }
     }
@@ -50,46 +49,38 @@ pub(crate) fn read(places: &Places, locks: &[Lock]) -> Result<Vec<Workspace>> {
 }
 
 fn known(places: &Places, lock: &Lock) -> Result<Known> {
-    let refusal = match ask(places, lock, None)? {
-        Ok(metadata) => return Ok(Known::All(Box::new(metadata))),
-        Err(words) => words,
-    };
+    let mut command = cargo(places);
+    // What a feature can bring in is in.
+    command.args(["metadata", "--format-version", "1", "--all-features", "--offline", "--locked"]);
+    command.arg("--manifest-path").arg(lock.folder.join("Cargo.toml"));
+    let answer = command.stdin(Stdio::null()).output().context("cannot start `cargo metadata`")?;
+    if answer.status.success() {
+        let text = String::from_utf8(answer.stdout).context("`cargo metadata` did not answer in UTF-8")?;
+        let metadata = MetadataCommand::parse(text)
+            .context("`cargo metadata` answered something else than it should")?;
+        return Ok(Known::All(Box::new(metadata)));
+    }
+    let refusal = String::from_utf8_lossy(&answer.stderr);
     // Cargo says so by naming its argument; any other refusal is for want of packages.
     if refusal.contains("because --locked was passed") {
         return Ok(Known::Outdated);
     }
-    Ok(match ask(places, lock, Some(&platform()?))? {
-        Ok(metadata) => Known::Here(Box::new(metadata)),
-        Err(_) => Known::Nothing(refusal.lines().next().unwrap_or_default().to_owned()),
-    })
+    let words = refusal.lines().find_map(|line| line.strip_prefix("error: ")).unwrap_or(&refusal);
+    Ok(Known::Nothing(words.trim().to_owned()))
 }
 
-/// `cargo metadata`, with all features for all platforms, or what is on by itself for one; the inner error is what cargo said.
-fn ask(places: &Places, lock: &Lock, platform: Option<&str>) -> Result<Result<Metadata, String>> {
-    let mut command = cargo(places);
-    command.args(["metadata", "--format-version", "1", "--offline", "--locked", "--manifest-path"]);
-    command.arg(lock.folder.join("Cargo.toml"));
-    match platform {
-        Some(platform) => command.args(["--filter-platform", platform]),
-        // What a feature can bring in is in.
-        None => command.arg("--all-features"),
-    };
-    let answer = command.stdin(Stdio::null()).output().context("cannot start `cargo metadata`")?;
-    if !answer.status.success() {
-        return Ok(Err(String::from_utf8_lossy(&answer.stderr).into_owned()));
+/// Gets the packages of the root's workspace that were never needed here, when there are any and the network is there.
+pub(crate) fn fetch(places: &Places) -> Result<()> {
+    let locks = locks::find(places)?;
+    let root = locks.first().map(|lock| known(places, lock)).transpose()?;
+    if matches!(root, Some(Known::Nothing(_))) {
+        say("getting the packages of other platforms and features: cargo fetch --locked");
+        // Without them it is told what could not be compared.
+        if let Err(error) = succeed(cargo(places).args(["fetch", "--locked"])) {
+            say(&format!("{error:#}"));
+        }
     }
-    let text = String::from_utf8(answer.stdout).context("`cargo metadata` did not answer in UTF-8")?;
-    Ok(Ok(MetadataCommand::parse(text).context("`cargo metadata` answered something else than it should")?))
-}
-
-/// The platform that this machine builds for.
-fn platform() -> Result<String> {
-    let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
-    let told = output(std::process::Command::new(rustc).arg("-vV"))?;
-    match told.lines().find_map(|line| line.strip_prefix("host: ")) {
-        Some(host) => Ok(host.to_owned()),
-        None => bail!("`rustc -vV` names no host"),
-    }
+    Ok(())
 }
 
 /// Lock files are what the manifests ask for, and packages without a registry lie in the checkout.
@@ -104,16 +95,17 @@ pub(crate) fn compare(places: &Places, workspaces: &[Workspace], report: &mut Re
                 &workspace.lock,
                 "its manifests ask for something else than it locks; hint: `cargo update --workspace` in its folder, and read the difference",
             ),
-            Known::Nothing(words) if workspace.root => {
-                report.fail("manifests", &workspace.lock, format!("cargo cannot read it: {words}"));
-            }
+            Known::Nothing(words) if workspace.root => report.fail(
+                "manifests",
+                &workspace.lock,
+                format!("cargo knows not all of its packages ({words}); hint: `cargo fetch --locked` gets them once"),
+            ),
             Known::Nothing(_) => report.not_compared(
                 "manifests",
-                format!("folders and licences of {}: its packages are not on this machine; `cargo fetch --locked` in its folder gets them", workspace.lock),
-            ),
-            Known::Here(_) => report.not_compared(
-                "manifests",
-                format!("folders and licences of {} for other platforms and features: those packages are not on this machine; `cargo fetch --locked` gets them", workspace.lock),
+                format!(
+                    "folders and licences of {}: its packages are not on this machine; `cargo fetch --locked` in its folder gets them",
+                    workspace.lock
+                ),
             ),
             Known::All(_) => {}
         }

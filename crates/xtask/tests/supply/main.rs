@@ -246,6 +246,17 @@ fn a_workspace_whose_packages_are_not_here_is_not_compared_and_that_is_said() {
 }
 
 #[test]
+fn a_root_whose_packages_are_not_here_does_not_pass_for_compared() {
+    let checkout = Checkout::new("left = \"1\"\n");
+    checkout.registry("left", "1.2.3", Some("GPL-3.0-only"), "");
+    checkout.lock("");
+    std::fs::remove_dir_all(checkout.path("../registry/left-1.2.3")).unwrap();
+    let answer = checkout.supply(&[]);
+    answer.wrong(&["manifests: Cargo.lock: cargo knows not all of its packages", "cargo fetch --locked"]);
+    assert!(answer.text().contains("unknown  the features of wasmtime"), "{}", answer.text());
+}
+
+#[test]
 fn the_runtime_has_long_term_support_and_the_features_that_are_listed() {
     const FEATURES: &str = "\n[features]\none = []\nother = []\n";
     let runtime = |version: &str| {
