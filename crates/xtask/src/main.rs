@@ -57,8 +57,8 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// Runs the whole check: format, lints, artefacts, all tests, the browser page, sizes. Installs what is
-    /// lacking (rustup targets, Debian's chromium, npm and PyPI packages) and says so.
+    /// Runs the whole check: format, lints, artefacts, what is locked, all tests, the browser page, sizes. Installs what is
+    /// lacking (rustup targets, Debian's chromium, crates, npm and PyPI packages) and says so.
     #[command(
         after_help = "Examples:\n  cargo xtask test\n  cargo xtask test --only format --only sizes\n\nThe last line is `N passed, N failed`, one step counting one."
     )]
