@@ -3,7 +3,7 @@
 use alloc::string::String;
 
 use flagstone_seal::{Mark, PulseStatement};
-use flagstone_snapshot::json_text::{write_number, write_string};
+use flagstone_snapshot::json_text::{write_string, write_whole};
 use flagstone_snapshot::{Flag, FlagKind};
 
 use crate::engine::{Engine, Opening};
@@ -22,7 +22,7 @@ impl Text {
     }
 
     fn number(&mut self, number: u64) {
-        write_number(number as f64, &mut self.0);
+        write_whole(number, &mut self.0);
     }
 
     fn text(&mut self, text: &str) {

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+use crate::drift::DriftBatch;
 use crate::limits::SHARE_TOTAL;
 use crate::moments::CohortMoments;
 use crate::quantiles::histogram::CohortHistograms;
@@ -73,6 +74,9 @@ pub struct MetricEvidence {
     /// Scores of treated units, for bars; any order, several entries for one batch add up.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub scores: Vec<ScoreBatch>,
+    /// Treated units by span of time, for [`crate::drift`]; any order, several entries for one batch add up.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub batches: Vec<DriftBatch>,
 }
 
 /// Scores of treated units that belong to one span of time. Bets are placed batch by batch, in the order of their numbers;

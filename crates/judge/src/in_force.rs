@@ -23,6 +23,10 @@ impl PlanRules {
             problems.extend(rule.problem().map(named));
             total += if rule.role == SliceRole::Deterioration { rule.share } else { 0.0 };
         }
+        for rule in &self.drift {
+            let named = |problem| format!("drift of `{}`: {problem}", rule.metric);
+            problems.extend(rule.problem().map(named));
+        }
         if total > 1.0 + 1e-9 {
             let whose = if self.slices.is_empty() { "guardrails" } else { "guardrails and slices" };
             problems.push(format!("the shares of the deterioration {whose} sum to {total}, more than 1"));

@@ -8,7 +8,7 @@
 //! | 4 | outcomes are stale | hold |
 //! | 5 | the stage was not open long enough | wait |
 //! | 6 | too little data | wait, after `extend` hold |
-//! | 7 | a signal regressed | hold |
+//! | 7 | a signal regressed, a rate drifted upwards | hold |
 //! | 8 | not everything that promotion asks for is shown | hold |
 //! | 9 | the next stage is above the signed ceiling | await approval |
 //! | 10 | none of these | one stage up, or complete |
@@ -23,7 +23,7 @@ use crate::slice_verdict::{Sliced, judge_slices};
 use crate::verdict::{Judged, judge_metric, open_stage};
 use crate::words::{duration, log_e, percent, plural};
 use crate::{
-    Action, Evidence, Judgement, MetricJudgement, PlanRules, Role, RolloutState, rule, sample_ratio,
+    Action, Evidence, Judgement, MetricJudgement, PlanRules, Role, RolloutState, drift, rule, sample_ratio,
     slice_gate,
 };
 
@@ -42,6 +42,7 @@ pub fn judge(rules: &PlanRules, state: &RolloutState, evidence: &Evidence, now: 
     let sample_ratio_threshold = libm::log(SAMPLE_RATIO_ALARM);
     let sliced = judge_slices(rules, evidence, now);
     let sample_ratio_slices = attribute(&evidence.exposed_slices);
+    let drift = drift::judge_all(rules, evidence);
     let stage = state.stage.zip(open_stage(rules, state));
     let lines = stage.map_or_else(Vec::new, |(at, stage)| {
         let metrics = &judged;
@@ -57,7 +58,8 @@ pub fn judge(rules: &PlanRules, state: &RolloutState, evidence: &Evidence, now: 
             now,
         };
         let mut lines = gate.lines();
-        let more = slice_gate::lines(rules, stage, &sliced, &sample_ratio_slices, refusal);
+        let mut more = slice_gate::lines(rules, stage, &sliced, &sample_ratio_slices, refusal);
+        more.extend(drift::lines(rules, &drift));
         if !more.is_empty() {
             lines.extend(more);
             lines.sort_by_key(Line::order);
@@ -82,6 +84,7 @@ pub fn judge(rules: &PlanRules, state: &RolloutState, evidence: &Evidence, now: 
         slices: sliced.slices.into_iter().flatten().collect(),
         fairness: sliced.fairness,
         sample_ratio_slices,
+        drift,
     }
 }
 

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::fairness::Fairness;
 use crate::means::NotEnough;
-use crate::{Latched, Role, SliceJudgement, SliceRatio};
+use crate::{DriftJudgement, Latched, Role, SliceJudgement, SliceRatio};
 
 /// Where the rollout stands.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -172,4 +172,7 @@ pub struct Judgement {
     /// The sample ratio of every slice whose exposures were counted, most evidence first.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub sample_ratio_slices: Vec<SliceRatio>,
+    /// One entry for each drift rule, in the plan's order.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub drift: Vec<DriftJudgement>,
 }

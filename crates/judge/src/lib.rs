@@ -88,6 +88,7 @@ pub mod beta_binomial;
 pub mod boundary;
 pub mod charts;
 mod dirichlet;
+pub mod drift;
 pub mod e_detector;
 mod evidence;
 pub mod fairness;
@@ -128,6 +129,7 @@ mod verdict;
 mod words;
 
 pub use attribution::SliceRatio;
+pub use drift::{DriftBatch, DriftJudgement, DriftRule};
 pub use evidence::{CohortCounts, Evidence, ExposedUnits, Latched, MetricEvidence, ScoreBatch};
 pub use judge::judge;
 pub use judgement::{Action, Estimate, Judgement, MetricJudgement, MetricVerdict, Requirement, RolloutState};

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::drift::collect_batches;
 use crate::moments::CohortMoments;
 use crate::quantiles::histogram::CohortHistograms;
 use crate::{
@@ -126,6 +127,7 @@ impl MetricEvidence {
             moments: collect_moments(self.moments.iter().chain(&other.moments).copied()),
             histograms: collect_histograms(self.histograms.iter().chain(&other.histograms).cloned()),
             scores: collect_scores(self.scores.iter().chain(&other.scores).cloned()),
+            batches: collect_batches(self.batches.iter().chain(&other.batches).copied()),
         }
     }
 }

@@ -3,8 +3,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::SliceRule;
 use crate::kind::MetricKind;
+use crate::{DriftRule, SliceRule};
 
 /// Everything about a plan that the judge needs.
 ///
@@ -31,6 +31,9 @@ pub struct PlanRules {
     /// How parts of the population are looked at.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub slices: Vec<SliceRule>,
+    /// Which bad rates are held against a fixed one, batch by batch.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub drift: Vec<DriftRule>,
 }
 
 impl Default for PlanRules {
@@ -43,6 +46,7 @@ impl Default for PlanRules {
             staleness: crate::limits::DEFAULT_STALENESS,
             ceiling: None,
             slices: Vec::new(),
+            drift: Vec::new(),
         }
     }
 }

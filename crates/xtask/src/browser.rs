@@ -22,6 +22,8 @@ struct Build {
     name: &'static str,
     /// All it exports, when that is less than wasm-bindgen leaves in it.
     exports: &'static [&'static str],
+    /// A part of it that is weighed by itself: a file below `target/guest/weighed`, and the functions in it.
+    weighed: Option<(&'static str, &'static [&'static str])>,
     /// Where it ships to, below `target/guest`.
     folder: &'static str,
     ships: &'static [&'static str],
@@ -36,6 +38,7 @@ const BUILDS: [Build; 3] = [
         more: &[],
         name: "flagstone",
         exports: &EXPORTS,
+        weighed: Some(("opener.wasm", &OPENER)),
         folder: "browser",
         ships: &["flagstone_bg.wasm"],
     },
@@ -45,6 +48,7 @@ const BUILDS: [Build; 3] = [
         more: &["--features", "tools"],
         name: "flagstone-tools",
         exports: &[],
+        weighed: None,
         folder: "browser",
         ships: &["flagstone-tools_bg.wasm", "flagstone-tools_glue.js", "flagstone-tools_glue.d.ts"],
     },
@@ -54,6 +58,7 @@ const BUILDS: [Build; 3] = [
         more: &[],
         name: "flagstone-playground",
         exports: &["memory", "scratch", "ask"],
+        weighed: None,
         folder: "playground",
         ships: &["flagstone-playground_bg.wasm"],
     },
@@ -64,6 +69,9 @@ const EXPORTS: [&str; 13] = [
     "memory", "scratch", "rest", "open", "pulse", "context", "evaluate", "once", "all", "value", "decision",
     "forget", "close",
 ];
+
+/// Those that open: signatures, digest, statements, every check of the snapshot, pulses. Without what decides.
+const OPENER: [&str; 6] = ["memory", "scratch", "rest", "open", "pulse", "close"];
 
 /// The playground's page, and what it shares with the dashboard; shipped as they are, for people to read.
 const PAGE: [&str; 10] = [
@@ -123,12 +131,13 @@ fn bound(places: &Places, build: &Build) -> Result<()> {
     let bytes = std::fs::read(&module).with_context(|| format!("cannot read `{}`", module.display()))?;
     let lock = std::fs::read(places.below("host-tests/browser-page/package-lock.json"))?;
     let mut hasher = DefaultHasher::new();
-    (&bytes, &lock, build.exports).hash(&mut hasher);
+    (&bytes, &lock, build.exports, build.weighed).hash(&mut hasher);
     let stamp = format!("{:016x}\n", hasher.finish());
     let (folder, shipped) = (places.guest.join("bound").join(name), places.guest.join(build.folder));
     let stamp_path = folder.join(".stamp");
     if std::fs::read_to_string(&stamp_path).is_ok_and(|old| old == stamp)
         && build.ships.iter().all(|file| shipped.join(file).is_file())
+        && build.weighed.is_none_or(|(file, _)| places.guest.join("weighed").join(file).is_file())
     {
         say(&format!("{name}: up to date"));
         return Ok(());
@@ -143,6 +152,13 @@ fn bound(places: &Places, build: &Build) -> Result<()> {
     }
     say("wasm-opt -Oz");
     binaryen(places, "wasm-opt", &wasm, &["-Oz"])?;
+    if let Some((file, exports)) = build.weighed {
+        let part = folder.join(file);
+        std::fs::copy(&wasm, &part)?;
+        prune(places, &part, exports)?;
+        binaryen(places, "wasm-opt", &part, &["-Oz"])?;
+        write_if_new(&places.guest.join("weighed").join(file), &std::fs::read(&part)?)?;
+    }
     for file in build.ships {
         let made = folder.join(file);
         let bytes = std::fs::read(&made).with_context(|| format!("cannot read `{}`", made.display()))?;

@@ -5,8 +5,8 @@ use flagstone_judge::limits::SHARE_TOTAL;
 use flagstone_judge::moments::{CohortMoments, Moments, VALUE_LIMIT};
 use flagstone_judge::quantiles::histogram::CohortHistograms;
 use flagstone_judge::{
-    Action, Evidence, GuardrailRule, MetricEvidence, MetricKind, MetricVerdict, PlanRules, Role,
-    RolloutState, ScoreBatch, StageRule, judge,
+    Action, DriftBatch, DriftRule, Evidence, GuardrailRule, MetricEvidence, MetricKind, MetricVerdict,
+    PlanRules, Role, RolloutState, ScoreBatch, StageRule, judge,
 };
 use proptest::prelude::*;
 
@@ -44,6 +44,8 @@ fn counted(units: &[Unit]) -> Evidence {
         if unit.treated {
             let score = (unit.value.unsigned_abs() % 1_000_001) as u32;
             scores.scores.push(ScoreBatch { batch: unit.batch, scores: [(score, 1)].into() });
+            let bad = u64::from(score.is_multiple_of(10));
+            scores.batches.push(DriftBatch { batch: unit.batch, units: 1, bad });
         }
     }
     Evidence { metrics: vec![sums, buckets, scores], last_exposure: Some(990), ..Evidence::default() }
@@ -82,6 +84,7 @@ fn rules() -> PlanRules {
             ..StageRule::default()
         }],
         ceiling: Some(0),
+        drift: vec![DriftRule { metric: "score".into(), baseline: 0.05, ..DriftRule::default() }],
         ..PlanRules::default()
     }
 }

@@ -108,9 +108,16 @@ fn table<'a, T>(rest: &mut &'a [u8], count: usize) -> Result<&'a [T], LoadError>
 where
     T: FromBytes + zerocopy::Immutable + zerocopy::KnownLayout + zerocopy::Unaligned,
 {
-    let (records, after) = <[T]>::ref_from_prefix_with_elems(rest, count).map_err(|_| LoadError::Length)?;
+    let bytes = take(rest, count, size_of::<T>()).ok_or(LoadError::Length)?;
+    <[T]>::ref_from_bytes(bytes).map_err(|_| LoadError::Length)
+}
+
+/// The bytes of the next `count` records of `size` bytes. Once for all tables, since there are nineteen.
+#[inline(never)]
+fn take<'a>(rest: &mut &'a [u8], count: usize, size: usize) -> Option<&'a [u8]> {
+    let (bytes, after) = rest.split_at_checked(count.checked_mul(size)?)?;
     *rest = after;
-    Ok(records)
+    Some(bytes)
 }
 
 struct Checker<'a> {
