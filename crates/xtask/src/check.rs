@@ -8,15 +8,17 @@ use anyhow::{Result, bail};
 
 use crate::places::Places;
 use crate::run::{cargo, lint_while_building, ours, succeed, which};
-use crate::{artefacts, browser, javascript, pass, python, setup, sizes};
+use crate::{artefacts, browser, javascript, pass, python, setup, sizes, supply};
 
 type Step = (&'static str, fn(&Places) -> Result<()>);
 
-const STEPS: [Step; 9] = [
+const STEPS: [Step; 10] = [
     ("toolchain", toolchain),
     ("format", format),
     ("lints", lints),
     ("artefacts", build),
+    // Here, since what was built before has been downloaded.
+    ("supply", supply::step),
     ("tests", tests),
     ("javascript", javascript::check),
     ("python", wheel),

@@ -21,6 +21,7 @@ mod reproduce;
 mod run;
 mod setup;
 mod sizes;
+mod supply;
 mod wit;
 
 use std::ffi::OsString;
@@ -56,8 +57,8 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// Runs the whole check: format, lints, artefacts, all tests, the browser page, sizes. Installs what is
-    /// lacking (rustup targets, Debian's chromium, npm and PyPI packages) and says so.
+    /// Runs the whole check: format, lints, artefacts, what is locked, all tests, the browser page, sizes. Installs what is
+    /// lacking (rustup targets, Debian's chromium, crates, npm and PyPI packages) and says so.
     #[command(
         after_help = "Examples:\n  cargo xtask test\n  cargo xtask test --only format --only sizes\n\nThe last line is `N passed, N failed`, one step counting one."
     )]
@@ -135,6 +136,11 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Compares what is locked with supply.toml: origins, licences, duplicates, the sandbox, advisories (docs/supply-chain.md).
+    #[command(
+        after_help = "Examples:\n  cargo xtask supply\n  cargo xtask supply --advisories ../advisory-db --json | tail -1\n  cargo xtask supply --sbom target/flagstone.cdx.json\n\nIt needs no network. The exit code is 0 only when nothing is against the policy."
+    )]
+    Supply(supply::Arguments),
     /// Writes docs/wit.md from wit/flagstone-flags.wit; a test says when it is out of date.
     #[command(after_help = "Example:\n  cargo xtask wit")]
     Wit,
@@ -161,6 +167,7 @@ fn main() -> ExitCode {
         Command::Fuzz { targets, seconds, json } => fuzz::run(&places, &targets, seconds, json),
         Command::Chaos { minutes, json } => chaos::run(&places, minutes, json),
         Command::Reproduce { json } => reproduce::run(&places, json),
+        Command::Supply(arguments) => supply::run(&places, &arguments),
         Command::Wit => wit::document(&places).map(|()| ExitCode::SUCCESS),
         Command::Bind { input, output } => bind_step(&input, &output).map(|()| ExitCode::SUCCESS),
     };
