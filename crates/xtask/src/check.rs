@@ -8,11 +8,11 @@ use anyhow::{Result, bail};
 
 use crate::places::Places;
 use crate::run::{cargo, lint_while_building, ours, succeed, which};
-use crate::{artefacts, browser, javascript, pass, python, setup, sizes};
+use crate::{artefacts, browser, javascript, newcomer, pass, python, setup, sizes};
 
 type Step = (&'static str, fn(&Places) -> Result<()>);
 
-const STEPS: [Step; 9] = [
+const STEPS: [Step; 10] = [
     ("toolchain", toolchain),
     ("format", format),
     ("lints", lints),
@@ -20,6 +20,7 @@ const STEPS: [Step; 9] = [
     ("tests", tests),
     ("javascript", javascript::check),
     ("python", wheel),
+    ("newcomer", newcomer),
     ("demo", demo),
     ("sizes", weigh),
 ];
@@ -93,6 +94,11 @@ fn tests(places: &Places) -> Result<()> {
 /// The wheel, and the component in Python's wasmtime: an embedder without any code of ours.
 fn wheel(places: &Places) -> Result<()> {
     python::check(places, &fixtures(places)?)
+}
+
+/// The packed crates in an empty project. (The npm package and the wheel are tried so among their own tests.)
+fn newcomer(places: &Places) -> Result<()> {
+    newcomer::rust(places, &fixtures(places)?)
 }
 
 /// Sealed files and native answers for embedders in other languages.

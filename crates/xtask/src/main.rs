@@ -13,6 +13,7 @@ mod check;
 mod embedders;
 mod fuzz;
 mod javascript;
+mod newcomer;
 mod pass;
 mod places;
 
@@ -135,6 +136,15 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Packs what a newcomer installs and runs the lines of the language's page with it, in an empty folder.
+    #[command(
+        after_help = "Example:\n  cargo xtask newcomer rust\n\nJavaScript and Python have theirs among their own tests, which `cargo xtask test` runs."
+    )]
+    Newcomer {
+        /// The language.
+        #[arg(value_name = "LANGUAGE")]
+        language: String,
+    },
     /// Writes docs/wit.md from wit/flagstone-flags.wit; a test says when it is out of date.
     #[command(after_help = "Example:\n  cargo xtask wit")]
     Wit,
@@ -161,6 +171,7 @@ fn main() -> ExitCode {
         Command::Fuzz { targets, seconds, json } => fuzz::run(&places, &targets, seconds, json),
         Command::Chaos { minutes, json } => chaos::run(&places, minutes, json),
         Command::Reproduce { json } => reproduce::run(&places, json),
+        Command::Newcomer { language } => newcomer::run(&places, &language).map(|()| ExitCode::SUCCESS),
         Command::Wit => wit::document(&places).map(|()| ExitCode::SUCCESS),
         Command::Bind { input, output } => bind_step(&input, &output).map(|()| ExitCode::SUCCESS),
     };
