@@ -37,9 +37,19 @@ pub(crate) struct Component {
     values: HashMap<(u32, u32), usize>,
 }
 
-const NAMES: [&str; 9] =
-    ["open", "pulse", "flags", "find", "context-json", "drop-context", "evaluate", "evaluate-all", "value"];
-const TEXTS: [&str; 2] = ["decision", "explain"];
+const NAMES: [&str; 11] = [
+    "open",
+    "pulse",
+    "flags",
+    "find",
+    "context-json",
+    "drop-context",
+    "evaluate",
+    "evaluate-all",
+    "value",
+    "decision",
+    "explain",
+];
 
 impl Component {
     fn call(&mut self, name: &str, arguments: &[Val]) -> Outcome<Val> {
@@ -86,7 +96,7 @@ impl Door for Component {
         let instance = maker.ready.instantiate(&mut store)?;
         let evaluator = instance.get_export_index(&mut store, None, EVALUATOR).ok_or("no evaluator")?;
         let mut functions = HashMap::new();
-        for name in NAMES.into_iter().chain(TEXTS) {
+        for name in NAMES {
             let index = instance.get_export_index(&mut store, Some(&evaluator), name);
             let function = index.and_then(|index| instance.get_func(&mut store, index));
             functions.insert(name, function.ok_or_else(|| format!("there is no `{name}`"))?);
@@ -116,14 +126,8 @@ impl Door for Component {
     }
 
     fn texts(&mut self, context: &str, key: &str, now: u64) -> Outcome<(String, String)> {
-        let mut told = TEXTS.into_iter().map(|name| {
-            match self.call(name, &[Val::String(context.into()), Val::String(key.into()), Val::U64(now)])? {
-                Val::String(text) => Ok(text),
-                other => Err(format!("no text: {other:?}").into()),
-            }
-        });
-        let mut next = || told.next().unwrap_or_else(|| Err("no text".into()));
-        Ok((next()?, next()?))
+        let arguments = [Val::String(context.into()), Val::String(key.into()), Val::U64(now)];
+        Ok((text(self.call("decision", &arguments)?)?, text(self.call("explain", &arguments)?)?))
     }
 
     fn packed(&mut self, context: &str, key: &str, now: u64) -> Outcome<Option<(u64, u64)>> {
@@ -176,6 +180,13 @@ impl Door for Component {
 
 fn bytes(bytes: &[u8]) -> Val {
     Val::List(bytes.iter().copied().map(Val::U8).collect())
+}
+
+fn text(value: Val) -> Outcome<String> {
+    match value {
+        Val::String(text) => Ok(text),
+        other => Err(format!("no text: {other:?}").into()),
+    }
 }
 
 fn byte(value: &Val) -> Outcome<u8> {
