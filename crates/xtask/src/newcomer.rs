@@ -51,6 +51,8 @@ pub(crate) fn rust(places: &Places, fixtures: &Path) -> Result<()> {
     std::fs::create_dir_all(project.join("src")).context("cannot make the newcomer's folder")?;
     let page = std::fs::read_to_string(places.below("docs/rust.md"))?;
     let (install, program) = lines(&page)?;
+    let readme = std::fs::read_to_string(places.below("README.md"))?;
+    ensure!(readme.contains(&program), "the README's lines for Rust are not those of docs/rust.md");
 
     // `cargo new`, and what `cargo add` writes; until the crates are on crates.io, where they are instead.
     let manifest = "[package]\nname = \"newcomer\"\nversion = \"0.1.0\"\nedition = \"2024\"\n\n[workspace]\n\n[dependencies]\n";
