@@ -61,9 +61,12 @@ fn policy(now: u64) -> Value {
     json!({"audience": AUDIENCE, "environment": ENVIRONMENT, "now": now})
 }
 
-/// `cases.json`: `{name, file, trust, policy, code}`, `code` null where the file opens; `pulses`: notes given one after
+/// Sealed files good and bad. `cases.json`: `{name, file, trust, policy, code}`, `code` null where the file opens; `pulses`: notes given one after
 /// the other to `good.sealed`, with the code of each.
-fn refused(folder: &Path) -> Result<()> {
+///
+/// # Errors
+/// As [`write`].
+pub fn refused(folder: &Path) -> Result<()> {
     let world = World::new(ISSUED)?;
     let good = world.seal(&tiny("short")?, 5)?;
     let mark = seal_mark(&world, &good)?;
@@ -276,7 +279,7 @@ pub fn packed(
     Ok(Some(format!("{:016x}", decision.pack())))
 }
 
-fn put(path: &Path, bytes: &[u8]) -> Result<()> {
+pub(crate) fn put(path: &Path, bytes: &[u8]) -> Result<()> {
     if let Some(folder) = path.parent() {
         std::fs::create_dir_all(folder)?;
     }

@@ -7,6 +7,7 @@ pub mod embed;
 pub mod fault;
 pub mod fixture;
 pub mod openfeature;
+pub mod questions;
 pub mod reference;
 pub mod shared;
 pub mod vectors;

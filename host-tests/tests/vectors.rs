@@ -3,6 +3,9 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+#[path = "vectors/composed.rs"]
+mod composed;
+
 use flagstone_host::engine::{Instance, Opening};
 use flagstone_host::{ComponentSource, Engine};
 use flagstone_snapshot::Snapshot;

@@ -33,12 +33,15 @@ pub struct HostConfig {
     pub audience: String,
     /// Where it runs, as `production`.
     pub environment: String,
-    /// Its own folder for the last good files and the event spool.
+    /// Its own folder for the last good files, the event spool and the engine's compiled code.
     pub data_dir: PathBuf,
     /// The secret that pseudonyms are made with.
     pub pepper: Pepper,
     /// The engine component.
     pub component: ComponentSource,
+    /// How many instances of the engine decide side by side; at least 1, at most [`limits::POOL_INSTANCES`]. Each answers one call at a time and
+    /// holds the whole snapshot. One is enough for some hundred thousand decisions a second.
+    pub instances: usize,
     /// The stream that events belong to unless said otherwise.
     pub stream: Stream,
     /// Where events go.
@@ -108,6 +111,7 @@ impl HostConfig {
             data_dir: data_dir.into(),
             pepper,
             component: ComponentSource::Find,
+            instances: 1,
             stream: Stream::Production,
             report: Report::Source,
             poll: limits::POLL,

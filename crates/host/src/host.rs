@@ -13,7 +13,7 @@ use tokio::task::JoinHandle;
 use crate::account::Account;
 use crate::clock::{self, HostClock};
 use crate::config::{HostConfig, Report};
-use crate::engine::Engine;
+use crate::engine::{Code, Engine};
 use crate::evaluation::{ContextText, Evaluation, unit_at};
 use crate::live::{Live, Loaded};
 use crate::peppers::Peppers;
@@ -74,8 +74,13 @@ impl Host {
     /// [`HostError`] for settings, component, trust note or folders that cannot be used. A network that is down is no error.
     pub async fn start(config: HostConfig) -> Result<Self, HostError> {
         let component = config.component.clone();
-        let compiled = tokio::task::spawn_blocking(move || Engine::from_source(&component)).await;
+        let folder = config.data_dir.join("compiled");
+        let compiled =
+            tokio::task::spawn_blocking(move || Engine::from_source_kept_in(&folder, &component)).await;
         let engine = Arc::new(compiled.map_err(|error| HostError::System(error.to_string()))??);
+        if let Code::Compiled { instead_of_kept: Some(reason) } = engine.code() {
+            tracing::warn!(reason, "the engine was compiled anew");
+        }
         Self::start_with(config, engine).await
     }
 
@@ -101,7 +106,7 @@ impl Host {
         let (keeper, more_damage) = keeper.map_err(HostError::Trust)?;
         damage.extend(more_damage);
 
-        let live = Arc::new(Live::new(Arc::clone(&engine), audience, environment));
+        let live = Arc::new(Live::new(Arc::clone(&engine), audience, environment, config.instances));
         let sync_config = SyncConfig {
             source: Arc::clone(&source),
             poll: config.poll,

@@ -8,6 +8,11 @@ use std::time::Duration;
 pub const MEMORY_BYTES: usize = 32 << 20;
 /// Core instances, tables and memories of one component instance: what `cargo xtask build` makes has one each.
 pub const CORE_INSTANCES: usize = 4;
+/// Instances that may be alive at once in a process, of one engine: addresses are reserved for all of them, memory is not. Three of the
+/// largest pools (in force, next, before) and more than a hundred held by hand.
+pub const ALIVE_INSTANCES: u32 = 256;
+/// Instances of one snapshot at most: each holds the whole of it, and more than there are processors only wait.
+pub const POOL_INSTANCES: usize = 32;
 /// One tick of the epoch clock.
 pub const TICK: Duration = Duration::from_millis(5);
 /// Ticks an evaluation may be seen running in before it is stopped. A thread that the system has put aside for

@@ -120,6 +120,7 @@ mod open;
 mod policy;
 mod pulse;
 mod quorum;
+mod reader;
 #[cfg(any(test, feature = "sign"))]
 pub mod sign;
 mod statement;
@@ -137,6 +138,7 @@ pub use note::{Note, NoteSignature};
 pub use open::{Opened, open};
 pub use policy::{Clock, Mark, OpenPolicy, PulsePolicy};
 pub use pulse::open_pulse;
+pub use reader::{Reader, Seen};
 #[cfg(any(test, feature = "sign"))]
 pub use sign::{
     Proposal, SecretKey, SignError, Signer, SnapshotStatementDraft, Tally, TrustDraft, cosign, seal_pulse,

@@ -8,11 +8,11 @@ use anyhow::{Result, bail};
 
 use crate::places::Places;
 use crate::run::{cargo, lint_while_building, ours, succeed, which};
-use crate::{artefacts, browser, javascript, pass, python, setup, sizes, supply};
+use crate::{artefacts, browser, javascript, newcomer, pass, python, setup, sizes, supply};
 
 type Step = (&'static str, fn(&Places) -> Result<()>);
 
-const STEPS: [Step; 10] = [
+const STEPS: [Step; 11] = [
     ("toolchain", toolchain),
     ("format", format),
     ("lints", lints),
@@ -22,6 +22,7 @@ const STEPS: [Step; 10] = [
     ("tests", tests),
     ("javascript", javascript::check),
     ("python", wheel),
+    ("newcomer", newcomer),
     ("demo", demo),
     ("sizes", weigh),
 ];
@@ -95,6 +96,11 @@ fn tests(places: &Places) -> Result<()> {
 /// The wheel, and the component in Python's wasmtime: an embedder without any code of ours.
 fn wheel(places: &Places) -> Result<()> {
     python::check(places, &fixtures(places)?)
+}
+
+/// The packed crates in an empty project. (The npm package and the wheel are tried so among their own tests.)
+fn newcomer(places: &Places) -> Result<()> {
+    newcomer::rust(places, &fixtures(places)?)
 }
 
 /// Sealed files and native answers for embedders in other languages.

@@ -72,26 +72,41 @@ pub(crate) struct Given {
 /// answers anything else than the others, or grows.
 pub(crate) fn report(places: &Places, only: &[String], json: bool) -> Result<ExitCode> {
     artefacts::component(places)?;
-    browser::build(places)?;
-    let given = Given { fixtures: check::fixtures(places)?, package: javascript::package(places)? };
+    let mut given = Given { fixtures: check::fixtures(places)?, package: javascript::folder(places) };
+    // The browser builds take minutes, and only JavaScript runs them.
+    if chosen(places, only)?.iter().any(|runner| is_javascript(runner)) {
+        browser::build(places)?;
+        given.package = javascript::package(places)?;
+    }
     rows(places, &given, only, json)
+}
+
+/// The runners that are named, or all, by name.
+fn chosen(places: &Places, only: &[String]) -> Result<Vec<PathBuf>> {
+    let mut runners: Vec<PathBuf> = std::fs::read_dir(places.below("host-tests/embedders/runners"))
+        .context("cannot read `host-tests/embedders/runners`")?
+        .map(|entry| Ok(entry?.path()))
+        .collect::<Result<_>>()?;
+    runners.retain(|path| path.is_file());
+    runners.sort();
+    if let Some(unknown) = only.iter().find(|name| !runners.iter().any(|path| stem(path) == name.as_str())) {
+        let known: Vec<&str> = runners.iter().map(|path| stem(path)).collect();
+        bail!("there is no runner `{unknown}`\nhint: {}", known.join(", "));
+    }
+    runners.retain(|path| only.is_empty() || only.iter().any(|name| name == stem(path)));
+    Ok(runners)
+}
+
+fn is_javascript(runner: &Path) -> bool {
+    runner.extension().is_some_and(|end| end == "mjs")
 }
 
 /// As [`report`], with everything built.
 pub(crate) fn rows(places: &Places, given: &Given, only: &[String], json: bool) -> Result<ExitCode> {
-    let folder = places.below("host-tests/embedders");
-    setup::npm(&folder)?;
-    setup::npm(&places.below("host-tests/browser-page"))?;
-    let mut runners: Vec<PathBuf> = std::fs::read_dir(folder.join("runners"))
-        .context("cannot read `host-tests/embedders/runners`")?
-        .map(|entry| Ok(entry?.path()))
-        .collect::<Result<_>>()?;
-    runners.retain(|path| path.is_file() && (only.is_empty() || only.iter().any(|name| name == stem(path))));
-    runners.sort();
-    if runners.is_empty() {
-        bail!(
-            "there is no such runner\nhint: they are the files of `host-tests/embedders/runners`, without their endings"
-        );
+    let runners = chosen(places, only)?;
+    if runners.iter().any(|runner| is_javascript(runner)) {
+        setup::npm(&places.below("host-tests/embedders"))?;
+        setup::npm(&places.below("host-tests/browser-page"))?;
     }
     let (mut rows, mut wrong) = (Vec::new(), Vec::new());
     for runner in &runners {
@@ -175,7 +190,7 @@ fn faults(rows: &[Row]) -> Vec<String> {
 
 fn table(rows: &[Row]) {
     println!(
-        "{:<12} {:<14} {:<10} {:>8} {:>11} {:>12} {:>10} {:>11} {:>12} {:>16}",
+        "{:<18} {:<14} {:<10} {:>8} {:>11} {:>12} {:>10} {:>11} {:>12} {:>16}",
         "runtime",
         "version",
         "build",
@@ -191,7 +206,7 @@ fn table(rows: &[Row]) {
     for row in rows {
         let kibibytes = |bytes: u64| format!("{} KiB", bytes / 1024);
         println!(
-            "{:<12} {:<14} {:<10} {:>8} {:>11} {:>12} {:>10} {:>11} {:>12} {:>16}",
+            "{:<18} {:<14} {:<10} {:>8} {:>11} {:>12} {:>10} {:>11} {:>12} {:>16}",
             row.runtime,
             row.version,
             row.build,

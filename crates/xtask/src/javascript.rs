@@ -10,12 +10,17 @@ use crate::places::Places;
 use crate::run::succeed;
 use crate::{check, pass, setup};
 
+/// Where the package's `dist` is, when it has been built.
+pub(crate) fn folder(places: &Places) -> PathBuf {
+    places.below("providers/js/dist")
+}
+
 /// Builds `providers/js` from the browser build and returns its `dist`.
 pub(crate) fn package(places: &Places) -> Result<PathBuf> {
-    let folder = places.below("providers/js");
-    setup::npm(&folder)?;
-    succeed(Command::new("node").arg("build.mjs").arg(places.browser()).current_dir(&folder))?;
-    Ok(folder.join("dist"))
+    let package = places.below("providers/js");
+    setup::npm(&package)?;
+    succeed(Command::new("node").arg("build.mjs").arg(places.browser()).current_dir(&package))?;
+    Ok(folder(places))
 }
 
 /// The check's step: the core module by its flat ABI, the package's own tests, the page in Chromium, a newcomer's path, and every

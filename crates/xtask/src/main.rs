@@ -13,6 +13,7 @@ mod check;
 mod embedders;
 mod fuzz;
 mod javascript;
+mod newcomer;
 mod pass;
 mod places;
 
@@ -141,6 +142,15 @@ enum Command {
         after_help = "Examples:\n  cargo xtask supply\n  cargo xtask supply --advisories ../advisory-db --json | tail -1\n  cargo xtask supply --sbom target/flagstone.cdx.json\n\nIt needs no network. The exit code is 0 only when nothing is against the policy."
     )]
     Supply(supply::Arguments),
+    /// Packs what a newcomer installs and runs the lines of the language's page with it, in an empty folder.
+    #[command(
+        after_help = "Example:\n  cargo xtask newcomer rust\n\nJavaScript and Python have theirs among their own tests, which `cargo xtask test` runs."
+    )]
+    Newcomer {
+        /// The language.
+        #[arg(value_name = "LANGUAGE")]
+        language: String,
+    },
     /// Writes docs/wit.md from wit/flagstone-flags.wit; a test says when it is out of date.
     #[command(after_help = "Example:\n  cargo xtask wit")]
     Wit,
@@ -168,6 +178,7 @@ fn main() -> ExitCode {
         Command::Chaos { minutes, json } => chaos::run(&places, minutes, json),
         Command::Reproduce { json } => reproduce::run(&places, json),
         Command::Supply(arguments) => supply::run(&places, &arguments),
+        Command::Newcomer { language } => newcomer::run(&places, &language).map(|()| ExitCode::SUCCESS),
         Command::Wit => wit::document(&places).map(|()| ExitCode::SUCCESS),
         Command::Bind { input, output } => bind_step(&input, &output).map(|()| ExitCode::SUCCESS),
     };

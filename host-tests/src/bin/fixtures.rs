@@ -8,11 +8,11 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
 use clap::Parser;
-use flagstone_evaluate::{Context, explain_json};
 use flagstone_seal::Mark;
 use flagstone_snapshot::Snapshot;
 use host_tests::fixture::{self, AUDIENCE, ENVIRONMENT, World};
-use host_tests::vectors::{self, ISSUED, LEASE, Pulse, Vectors, seal};
+use host_tests::questions;
+use host_tests::vectors::{ISSUED, LEASE, Pulse, Vectors, seal};
 
 /// Writes sealed test files.
 #[derive(Parser)]
@@ -48,12 +48,7 @@ fn print(file: &Path) -> Result<()> {
 
 fn write(folder: &Path) -> Result<()> {
     let _ = std::fs::remove_dir_all(folder);
-    let mut index = Vec::new();
-    for path in vectors::files()? {
-        let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-        vector_file(&Vectors::read(&path)?, &folder.join(&name))?;
-        index.push(name);
-    }
+    let index = questions::write(folder)?;
     let page = folder.join("page");
     let sealed = seal(&fixture::snapshot("definition.yaml", PAGE)?)?;
     let pulse = |stage: u8, halts: &[&str]| Pulse {
@@ -77,47 +72,8 @@ fn write(folder: &Path) -> Result<()> {
     let policy = serde_json::json!({ "audience": AUDIENCE, "environment": ENVIRONMENT, "now": ISSUED });
     put(&page.join("policy.json"), policy.to_string().as_bytes())?;
     host_tests::embed::write(folder)?;
-    put(&folder.join("index.json"), serde_json::json!({ "vectors": index }).to_string().as_bytes())?;
     println!("fixtures: {} and the page's, in {}", index.join(", "), folder.display());
     Ok(())
-}
-
-/// One vector file, sealed: cases refer to pulses by number; each pulse is a file.
-fn vector_file(vectors: &Vectors, folder: &Path) -> Result<()> {
-    let bytes = vectors.snapshot()?;
-    let snapshot = Snapshot::load(&bytes)?;
-    let sealed = seal(&bytes)?;
-    put(&folder.join("trust.txt"), &sealed.trust)?;
-    put(&folder.join("flags.sealed"), &sealed.file)?;
-    let pulses = vectors.pulses();
-    let mut cases = Vec::new();
-    for case in &vectors.cases {
-        let (context, control) =
-            (Context::from_json(&snapshot, case.context.get())?, case.control(&snapshot));
-        let pulse = case.pulse.as_ref().and_then(|pulse| pulses.iter().position(|known| *known == pulse));
-        cases.push(serde_json::json!({
-            "name": case.name,
-            "context": case.context,
-            "flag": case.flag,
-            "now": case.now,
-            "pulse": pulse,
-            "native": case.native(&snapshot)?,
-            "expect": case.expect,
-            "packed": host_tests::embed::packed(&snapshot, &control, case.context.get(), &case.flag, case.now)?,
-            "explain": explain_json(&snapshot, &control, &context, &case.flag, case.now),
-        }));
-    }
-    let mut listed = Vec::new();
-    for (number, pulse) in pulses.iter().enumerate() {
-        put(&folder.join(format!("pulse-{number}.txt")), &sealed.pulse(pulse, number as u64 + 1)?)?;
-        listed.push(serde_json::json!({ "now": pulse.expires - LEASE }));
-    }
-    let all = serde_json::json!({
-        "policy": { "audience": AUDIENCE, "environment": ENVIRONMENT, "now": ISSUED },
-        "pulses": listed,
-        "cases": cases,
-    });
-    put(&folder.join("cases.json"), all.to_string().as_bytes())
 }
 
 fn put(path: &Path, bytes: &[u8]) -> Result<()> {

@@ -41,7 +41,7 @@ impl Flags {
     pub fn pin(trust_note: &[u8], settings: Settings, now: u64) -> Result<Self, Refusal> {
         let pulses = settings.pulses;
         let keeper = Keeper::new(trust_note, settings, now)?;
-        let latest_issued = AtomicU64::new(keeper.memory().latest_issued);
+        let latest_issued = AtomicU64::new(keeper.latest_issued());
         Ok(Self { keeper: Mutex::new(keeper), current: ArcSwapOption::empty(), latest_issued, pulses })
     }
 
@@ -86,7 +86,7 @@ impl Flags {
     }
 
     fn put_in_force(&self, keeper: &Keeper, next: InForce) {
-        self.latest_issued.store(keeper.memory().latest_issued, Ordering::Relaxed);
+        self.latest_issued.store(keeper.latest_issued(), Ordering::Relaxed);
         self.current.store(Some(Arc::new(next)));
     }
 
@@ -103,7 +103,7 @@ impl Flags {
             Pulsed { number: pulse.number, expires: pulse.expires, snapshot: pulse.snapshot, in_force };
         let next = current.map(|current| current.pulsed(&pulse, keeper.believed));
         keeper.keep_pulse(pulse);
-        self.latest_issued.store(keeper.memory().latest_issued, Ordering::Relaxed);
+        self.latest_issued.store(keeper.latest_issued(), Ordering::Relaxed);
         if let Some(next) = next {
             self.put_in_force(&keeper, next);
         }
@@ -122,7 +122,7 @@ impl Flags {
             let opened = current.opened();
             keeper.believed = keeper.believes(opened.file(), opened.verified());
         }
-        self.latest_issued.store(keeper.memory().latest_issued, Ordering::Relaxed);
+        self.latest_issued.store(keeper.latest_issued(), Ordering::Relaxed);
         Ok(moved)
     }
 
@@ -135,7 +135,7 @@ impl Flags {
     /// What must outlive the process.
     #[must_use]
     pub fn memory(&self) -> Memory {
-        self.keeper().memory().clone()
+        self.keeper().memory()
     }
 
     /// The snapshot in force with its pulse. Takes no lock and allocates nothing.

@@ -18,7 +18,9 @@
 //! ```
 //!
 //! What bounds an instance is in [`limits`]: linear memory, running time, tables. docs/host.md has the contract. The component is
-//! `flagstone.component.wasm` ([`ComponentSource`]); it is compiled when the host starts.
+//! `flagstone.component.wasm` ([`ComponentSource`]); it is compiled at the first start, and its code kept in the host's folder for the next.
+//!
+//! [`engine`] is the same without network, disk and reports: an [`engine::Engine`], and an [`engine::Pool`] of instances for each snapshot.
 
 pub use flagstone_events::Pepper;
 pub use flagstone_host::*;

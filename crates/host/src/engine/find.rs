@@ -1,5 +1,6 @@
 //! Where the engine component is.
 
+use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
 use crate::HostError;
@@ -17,6 +18,22 @@ pub enum ComponentSource {
     Path(PathBuf),
     /// These bytes.
     Bytes(Vec<u8>),
+}
+
+impl ComponentSource {
+    /// The bytes of the component.
+    ///
+    /// # Errors
+    /// [`HostError::Component`] when it is not there or cannot be read.
+    pub fn read(&self) -> Result<Cow<'_, [u8]>, HostError> {
+        let path = match self {
+            Self::Bytes(bytes) => return Ok(Cow::Borrowed(bytes)),
+            Self::Path(path) => Cow::Borrowed(path),
+            Self::Find => Cow::Owned(find()?),
+        };
+        let read = std::fs::read(path.as_path());
+        read.map(Cow::Owned).map_err(|error| HostError::Component(format!("`{}`: {error}", path.display())))
+    }
 }
 
 /// The path of the component: see [`ComponentSource::Find`].

@@ -1,7 +1,7 @@
 //! One instance of the component, holding one snapshot, within its limits of memory and time.
 
 use flagstone_seal::Mark;
-use wasmtime::{Store, StoreLimits, StoreLimitsBuilder, UpdateDeadline};
+use wasmtime::{ResourceLimiter, Store, StoreLimits, StoreLimitsBuilder, UpdateDeadline};
 
 use super::Engine;
 use super::decision::Decision;
@@ -10,7 +10,7 @@ use crate::limits;
 /// What wasmtime makes of the world.
 #[allow(missing_docs, unreachable_pub, clippy::all)]
 pub(super) mod bindings {
-    wasmtime::component::bindgen!({ path: "../../wit" });
+    wasmtime::component::bindgen!({ path: "wit" });
 }
 
 use bindings::Flags;
@@ -19,8 +19,47 @@ use bindings::exports::flagstone::flags::evaluator;
 /// The host's side of an instance.
 pub(super) struct Guest {
     limits: StoreLimits,
+    /// Bytes of linear memory.
+    memory: usize,
     /// Ticks that the call may still be seen running in.
     ticks: u32,
+}
+
+/// The limits, and what of the memory is taken.
+impl ResourceLimiter for Guest {
+    fn memory_growing(
+        &mut self,
+        current: usize,
+        desired: usize,
+        most: Option<usize>,
+    ) -> wasmtime::Result<bool> {
+        let may = self.limits.memory_growing(current, desired, most)?;
+        if may {
+            self.memory += desired.saturating_sub(current);
+        }
+        Ok(may)
+    }
+
+    fn table_growing(
+        &mut self,
+        current: usize,
+        desired: usize,
+        most: Option<usize>,
+    ) -> wasmtime::Result<bool> {
+        self.limits.table_growing(current, desired, most)
+    }
+
+    fn instances(&self) -> usize {
+        self.limits.instances()
+    }
+
+    fn tables(&self) -> usize {
+        self.limits.tables()
+    }
+
+    fn memories(&self) -> usize {
+        self.limits.memories()
+    }
 }
 
 /// How a snapshot is opened.
@@ -84,14 +123,29 @@ impl Instance {
     }
 
     fn open_within(ticks: u32, engine: &Engine, opening: &Opening<'_>) -> Result<Self, CallError> {
+        let (mut store, flags) = Self::start(ticks, engine)?;
+        let policy = evaluator::Policy {
+            audience: opening.audience.to_owned(),
+            environment: opening.environment.to_owned(),
+            now: opening.now,
+            mark: opening.mark.map(mark_out),
+        };
+        let answer =
+            flags.flagstone_flags_evaluator().call_open(&mut store, opening.trust, opening.file, &policy);
+        let opened = mark_in(answer.map_err(trap)?.map_err(refused)?.mark)?;
+        Ok(Self { store, flags, opened })
+    }
+
+    /// An instance without a snapshot, within its limits.
+    fn start(ticks: u32, engine: &Engine) -> Result<(Store<Guest>, Flags), CallError> {
         let limits = StoreLimitsBuilder::new()
             .memory_size(limits::MEMORY_BYTES)
             .instances(limits::CORE_INSTANCES)
             .tables(limits::CORE_INSTANCES)
             .memories(limits::CORE_INSTANCES)
             .build();
-        let mut store = Store::new(&engine.engine, Guest { limits, ticks: 0 });
-        store.limiter(|guest| &mut guest.limits);
+        let mut store = Store::new(&engine.engine, Guest { limits, memory: 0, ticks: 0 });
+        store.limiter(|guest| guest);
         // A thread that the system puts aside for a while sees one tick pass, however long that was.
         store.epoch_deadline_callback(|mut context| {
             let guest = context.data_mut();
@@ -105,16 +159,13 @@ impl Instance {
         });
         give_time(&mut store, ticks);
         let flags = engine.ready.instantiate(&mut store).map_err(trap)?;
-        let policy = evaluator::Policy {
-            audience: opening.audience.to_owned(),
-            environment: opening.environment.to_owned(),
-            now: opening.now,
-            mark: opening.mark.map(mark_out),
-        };
-        let answer =
-            flags.flagstone_flags_evaluator().call_open(&mut store, opening.trust, opening.file, &policy);
-        let opened = mark_in(answer.map_err(trap)?.map_err(refused)?.mark)?;
-        Ok(Self { store, flags, opened })
+        Ok((store, flags))
+    }
+
+    /// Bytes of its linear memory.
+    #[must_use]
+    pub fn memory_bytes(&self) -> usize {
+        self.store.data().memory
     }
 
     /// The identity of the snapshot, as the engine computed it.

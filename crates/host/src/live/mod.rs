@@ -1,13 +1,13 @@
-//! What is in force: one snapshot in one instance, replaced as a whole.
+//! What is in force: one snapshot in a pool of instances, replaced as a whole.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Instant;
 
 use flagstone_events::SnapshotId;
 use flagstone_seal::{Mark, Statement, inspect};
 
-use crate::engine::{CallError, Decision, Engine, Flag, Instance, Opening};
+use crate::engine::{CallError, Decision, Engine, Flag, Owned, Pool};
 use crate::limits;
 use crate::sync::{Candidate, Gate};
 
@@ -17,6 +17,8 @@ pub(crate) struct Live {
     engine: Arc<Engine>,
     audience: String,
     environment: String,
+    /// How many a pool has.
+    instances: usize,
     current: RwLock<Option<Arc<Loaded>>>,
     /// What was in force before, to go back to when the current one keeps trapping.
     previous: Mutex<Option<Candidate>>,
@@ -28,18 +30,9 @@ pub(crate) struct Live {
 #[derive(Debug)]
 pub(crate) struct Loaded {
     candidate: Candidate,
-    flags: Vec<Flag>,
-    inner: Mutex<Inner>,
-}
-
-#[derive(Debug)]
-struct Inner {
-    /// None after a trap until it has been rebuilt.
-    instance: Option<Instance>,
-    /// The pulses to apply again after a rebuild: the last one that names this snapshot, and a later one that names
-    /// another (of which only the halts count here).
-    pulses: Vec<Vec<u8>>,
-    traps: Vec<Instant>,
+    pool: Pool,
+    /// When it trapped lately.
+    traps: Mutex<Vec<Instant>>,
 }
 
 impl Loaded {
@@ -51,25 +44,31 @@ impl Loaded {
 
     /// Path of the attribute that identifies the unit of a flag's plan.
     pub(crate) fn unit(&self, key: &str) -> Option<&str> {
-        let index = self.flags.binary_search_by(|flag| flag.key.as_str().cmp(key)).ok()?;
-        self.flags.get(index)?.unit.as_deref()
+        let flags = self.flags();
+        let index = flags.binary_search_by(|flag| flag.key.as_str().cmp(key)).ok()?;
+        flags.get(index)?.unit.as_deref()
     }
 
     /// Its flags, in key order.
     pub(crate) fn flags(&self) -> &[Flag] {
-        &self.flags
+        self.pool.flags()
     }
 
-    fn lock(&self) -> MutexGuard<'_, Inner> {
-        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Notes a trap; whether there were so many lately that the snapshot should be left.
+    fn trapped(&self) -> bool {
+        let mut traps = self.traps.lock().unwrap_or_else(PoisonError::into_inner);
+        traps.retain(|at| at.elapsed() < limits::TRAP_WINDOW);
+        traps.push(Instant::now());
+        traps.len() >= limits::TRAPS_TO_REVERT
     }
 }
 
 impl Live {
-    pub(crate) fn new(engine: Arc<Engine>, audience: String, environment: String) -> Self {
+    /// `instances` of a snapshot decide side by side.
+    pub(crate) fn new(engine: Arc<Engine>, audience: String, environment: String, instances: usize) -> Self {
         let (current, previous) = (RwLock::new(None), Mutex::new(None));
         let (traps, reverts) = (AtomicU64::new(0), AtomicU64::new(0));
-        Self { engine, audience, environment, current, previous, traps, reverts }
+        Self { engine, audience, environment, instances, current, previous, traps, reverts }
     }
 
     /// The snapshot in force. Holding it keeps it alive, so an evaluation ends with what it began with.
@@ -80,7 +79,7 @@ impl Live {
     /// Whether the pulse in force opens a stage of any flag.
     pub(crate) fn opens_a_stage(&self) -> bool {
         let Some(loaded) = self.current() else { return false };
-        let pulses = loaded.lock().pulses.clone();
+        let pulses = loaded.pool.pulses();
         let newest = pulses.last().and_then(|note| inspect(note, 0).ok());
         matches!(newest.map(|claim| claim.statement), Some(Statement::Pulse(pulse)) if !pulse.stages.is_empty())
     }
@@ -103,7 +102,7 @@ impl Live {
         flag: &str,
         now: u64,
     ) -> Result<(Decision, String), CallError> {
-        self.call(loaded, now, |instance| instance.decide(context, flag, now))
+        self.told(loaded, now, loaded.pool.decide(context, flag, now))
     }
 
     /// As [`Live::decide`] with a trace.
@@ -114,73 +113,47 @@ impl Live {
         flag: &str,
         now: u64,
     ) -> Result<String, CallError> {
-        self.call(loaded, now, |instance| instance.explain(context, flag, now))
+        self.told(loaded, now, loaded.pool.explain(context, flag, now))
     }
 
-    fn call<T>(
-        &self,
-        loaded: &Arc<Loaded>,
-        now: u64,
-        run: impl FnOnce(&mut Instance) -> Result<T, CallError>,
-    ) -> Result<T, CallError> {
-        let mut inner = loaded.lock();
-        let mut instance = match inner.instance.take() {
-            Some(instance) => instance,
-            None => self.build(&loaded.candidate, &inner.pulses, now)?,
-        };
-        match run(&mut instance) {
-            Err(CallError::Trap(cause)) => {
-                drop(instance); // a trapped instance answers nothing right any more
-                self.traps.fetch_add(1, Ordering::Relaxed);
-                tracing::error!(%cause, "the engine trapped; the instance was discarded");
-                inner.traps.retain(|at| at.elapsed() < limits::TRAP_WINDOW);
-                inner.traps.push(Instant::now());
-                let revert = inner.traps.len() >= limits::TRAPS_TO_REVERT;
-                inner.instance = self.build(&loaded.candidate, &inner.pulses, now).ok();
-                let pulses = inner.pulses.clone();
-                drop(inner);
-                if revert {
-                    self.revert(loaded, pulses, now);
-                }
-                Err(CallError::Trap(cause))
-            }
-            other => {
-                inner.instance = Some(instance);
-                other
+    /// Counts a trap; a snapshot that keeps trapping is left for the one before it.
+    fn told<T>(&self, loaded: &Arc<Loaded>, now: u64, answer: Result<T, CallError>) -> Result<T, CallError> {
+        if matches!(answer, Err(CallError::Trap(_))) {
+            self.traps.fetch_add(1, Ordering::Relaxed);
+            if loaded.trapped() {
+                self.revert(loaded, now);
             }
         }
-    }
-
-    /// A new instance of a snapshot that has been in force, with its pulses as far as they still hold.
-    fn build(&self, candidate: &Candidate, pulses: &[Vec<u8>], now: u64) -> Result<Instance, CallError> {
-        let mut instance = self.open(candidate)?;
-        for note in pulses {
-            match instance.pulse(note, now) {
-                Ok(_) | Err(CallError::Refused { .. }) => {} // refused: its lease is over, and plans are closed
-                Err(trap) => return Err(trap),
-            }
-        }
-        Ok(instance)
+        answer
     }
 
     /// Opens as of when the file was accepted: later its age alone does not keep it out. (The mark was checked
     /// when it was accepted, too; a file that was in force may be opened again under a higher one.)
-    fn open(&self, candidate: &Candidate) -> Result<Instance, CallError> {
+    fn open(&self, candidate: &Candidate) -> Result<Pool, CallError> {
         let Candidate { trust, file, as_of, .. } = candidate;
-        let (audience, environment) = (&self.audience, &self.environment);
-        Instance::open(&self.engine, &Opening { trust, file, audience, environment, mark: None, now: *as_of })
+        let (audience, environment) = (self.audience.clone(), self.environment.clone());
+        let (trust, file) = (Arc::clone(trust), Arc::clone(file));
+        let opening = Owned { trust, file, audience, environment, now: *as_of };
+        let pool = Pool::over(Arc::clone(&self.engine), opening, None, self.instances)?;
+        if pool.mark() != candidate.mark {
+            return Err(CallError::Trap("it opened another snapshot than it was given".to_owned()));
+        }
+        Ok(pool)
     }
 
-    fn revert(&self, loaded: &Arc<Loaded>, pulses: Vec<Vec<u8>>, now: u64) {
+    fn revert(&self, loaded: &Arc<Loaded>, now: u64) {
         let previous = self.previous.lock().unwrap_or_else(PoisonError::into_inner).take();
         let Some(candidate) = previous else { return };
-        let built =
-            self.build(&candidate, &pulses, now).and_then(|mut instance| Ok((instance.flags()?, instance)));
-        let Ok((flags, instance)) = built else { return };
+        let Ok(pool) = self.open(&candidate) else { return };
+        for note in loaded.pool.pulses() {
+            if matches!(pool.pulse(&note, now), Err(CallError::Trap(_))) {
+                return;
+            }
+        }
         let digest = flagstone_events::to_hex(&loaded.candidate.mark.digest);
         tracing::error!(digest, "the snapshot keeps trapping; went back to the one before it");
         self.reverts.fetch_add(1, Ordering::Relaxed);
-        let back = loaded_with(candidate, flags, instance, pulses);
+        let back = loaded_with(candidate, pool);
         let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
         if current.as_ref().is_some_and(|current| Arc::ptr_eq(current, loaded)) {
             *current = Some(Arc::new(back));
@@ -190,14 +163,11 @@ impl Live {
 
 impl Gate for Live {
     fn swap(&self, candidate: &Candidate, pulse: Option<&[u8]>, now: u64) -> Result<(), String> {
-        let mut instance = self.open(candidate).map_err(|error| error.to_string())?;
-        instance.ask_canaries(&candidate.file).map_err(|error| error.to_string())?;
-        let flags = instance.probe(candidate.mark, now).map_err(|error| error.to_string())?;
-        if let Some(Err(CallError::Trap(cause))) = pulse.map(|note| instance.pulse(note, now)) {
+        let pool = self.open(candidate).map_err(|error| error.to_string())?;
+        if let Some(Err(CallError::Trap(cause))) = pulse.map(|note| pool.pulse(note, now)) {
             return Err(cause);
         }
-        let loaded =
-            loaded_with(candidate.clone(), flags, instance, pulse.map(<[u8]>::to_vec).into_iter().collect());
+        let loaded = loaded_with(candidate.clone(), pool);
         let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
         let before = current.replace(Arc::new(loaded));
         drop(current);
@@ -209,18 +179,13 @@ impl Gate for Live {
 
     fn pulse(&self, note: &[u8], now: u64) -> Result<(), String> {
         let Some(loaded) = self.current() else { return Ok(()) };
-        let named = self.call(&loaded, now, |instance| instance.pulse(note, now));
-        let named = named.map_err(|error| error.to_string())?;
-        let mut inner = loaded.lock();
-        inner.pulses.truncate(if named == loaded.candidate.mark { 0 } else { 1 });
-        inner.pulses.push(note.to_vec());
-        Ok(())
+        let named = self.told(&loaded, now, loaded.pool.pulse(note, now));
+        named.map(|_| ()).map_err(|error| error.to_string())
     }
 }
 
-fn loaded_with(candidate: Candidate, flags: Vec<Flag>, instance: Instance, pulses: Vec<Vec<u8>>) -> Loaded {
-    let inner = Inner { instance: Some(instance), pulses, traps: Vec::new() };
-    Loaded { candidate, flags, inner: Mutex::new(inner) }
+fn loaded_with(candidate: Candidate, pool: Pool) -> Loaded {
+    Loaded { candidate, pool, traps: Mutex::new(Vec::new()) }
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use super::*;
 use crate::testing::{AUDIENCE, ENVIRONMENT, NOW, World, engine, mark, payload};
 
 fn live() -> Live {
-    Live::new(engine(), AUDIENCE.to_owned(), ENVIRONMENT.to_owned())
+    Live::new(engine(), AUDIENCE.to_owned(), ENVIRONMENT.to_owned(), 2)
 }
 
 fn candidate(sequence: u64, payload: &[u8]) -> Candidate {

@@ -1,10 +1,9 @@
-//! What has been accepted, and what may be accepted next: the trust root, the marks and the bytes. Pure apart
-//! from nothing: time is an argument and saving is the caller's.
+//! What has been accepted: the rules are [`Reader`]'s, which the native library keeps too; here are the bytes for the disk. Pure: time is an
+//! argument and saving is the caller's.
 
 use std::sync::Arc;
 
-use flagstone_seal::limits::SERVER_PAYLOAD_BYTES;
-use flagstone_seal::{Mark, OpenPolicy, PulsePolicy, PulseStatement, SealError, TrustRoot};
+use flagstone_seal::{Mark, Opened, PulseStatement, Reader, SealError, Seen};
 
 use crate::store::Kept;
 
@@ -30,9 +29,7 @@ pub struct Candidate {
 /// Holds the trust root and everything accepted under it.
 #[derive(Debug)]
 pub(crate) struct Keeper {
-    audience: String,
-    environment: String,
-    root: TrustRoot,
+    reader: Reader,
     note: Arc<str>,
     kept: Kept,
     current: Option<Mark>,
@@ -47,26 +44,25 @@ impl Keeper {
         mut kept: Kept,
         now: u64,
     ) -> Result<(Self, Vec<String>), SealError> {
-        let mut root = TrustRoot::pin(pinned, now)?;
-        let mut note = text(pinned)?;
+        let mut reader = Reader::pin(pinned, audience, environment, now)?;
         let mut damage = Vec::new();
         let steps = std::mem::take(&mut kept.trust);
         for (version, bytes) in steps {
-            if version <= root.version() {
+            if version <= reader.root().version() {
                 continue; // the pin has been moved on past it
             }
-            match root.advance(&bytes, now).and_then(|next| Ok((next, text(&bytes)?))) {
-                Ok((next, next_note)) => {
-                    (root, note) = (next, next_note);
-                    kept.trust.push((version, bytes));
-                }
+            match reader.advance(&bytes, now) {
+                Ok(_) => kept.trust.push((version, bytes)),
                 Err(error) => {
                     damage.push(format!("trust note {version} kept on disk was refused: {error}"));
                     break;
                 }
             }
         }
-        Ok((Self { audience, environment, root, note, kept, current: None }, damage))
+        let Kept { mark, pulse_number, latest_issued, .. } = kept;
+        reader.remember(Seen { mark, pulse_number, latest_issued });
+        let note = text(reader.note())?;
+        Ok((Self { reader, note, kept, current: None }, damage))
     }
 
     pub(crate) fn kept(&self) -> &Kept {
@@ -74,7 +70,7 @@ impl Keeper {
     }
 
     pub(crate) fn trust_version(&self) -> u64 {
-        self.root.version()
+        self.reader.root().version()
     }
 
     /// The snapshot in force.
@@ -84,77 +80,65 @@ impl Keeper {
 
     /// Moves to the next trust root. False when the note is the one in force.
     pub(crate) fn advance(&mut self, note: &[u8], now: u64) -> Result<bool, SealError> {
-        if self.note.as_bytes() == note {
+        let next = text(note)?;
+        if !self.reader.advance(note, now)? {
             return Ok(false);
         }
-        let offered = TrustRoot::pin(note, now)?;
-        if offered.digest() == self.root.digest() {
-            return Ok(false); // the same statement with signatures added
-        }
-        let next = self.root.advance(note, now)?;
-        if next.epoch() > self.root.epoch() {
-            // A stolen pulse key's huge number must not outlive the key. Snapshots order by epoch by themselves.
-            self.kept.pulse_number = None;
-            self.kept.pulse = None;
-        }
-        self.note = text(note)?;
-        self.kept.trust.push((next.version(), note.into()));
-        self.kept.latest_issued = self.kept.latest_issued.max(next.issued());
-        self.root = next;
+        self.note = next;
+        self.kept.trust.push((self.trust_version(), note.into()));
+        self.saw();
         Ok(true)
     }
 
     pub(crate) fn check_pulse(&self, note: &[u8], now: u64) -> Result<PulseStatement, SealError> {
-        let policy = PulsePolicy {
-            audience: &self.audience,
-            environment: &self.environment,
-            now,
-            last_number: self.kept.pulse_number,
-        };
-        flagstone_seal::open_pulse(note, &self.root, &policy)
+        self.reader.check_pulse(note, now)
     }
 
     pub(crate) fn keep_pulse(&mut self, note: &[u8], pulse: &PulseStatement) {
+        self.reader.keep_pulse(pulse);
         self.kept.pulse = Some(note.into());
-        self.kept.pulse_number = Some(pulse.number);
-        self.kept.latest_issued = self.kept.latest_issued.max(pulse.issued);
+        self.saw();
     }
 
     pub(crate) fn check_snapshot(&self, file: Arc<[u8]>, now: u64) -> Result<Candidate, SealError> {
-        let policy = OpenPolicy {
-            audience: &self.audience,
-            environment: &self.environment,
-            now,
-            mark: self.kept.mark,
-            max_payload: SERVER_PAYLOAD_BYTES,
-        };
-        let opened = flagstone_seal::open(&file, &self.root, &policy)?;
-        let (mark, statement, signers) = (opened.mark, opened.statement, opened.signers);
-        let (issued, expires) = (statement.issued, statement.expires);
-        Ok(Candidate { trust: Arc::clone(&self.note), file, mark, issued, expires, signers, as_of: now })
+        let told = self.reader.check(&file, now)?;
+        Ok(self.candidate(&file, told))
     }
 
-    /// The file that the disk kept. It was accepted when it was young, so its age alone does not keep it out: an old one
-    /// is opened as of its last valid second, and is in the state Expired from the start.
+    /// The file that the disk kept: its age alone does not keep it out.
     pub(crate) fn recheck_kept(&self, now: u64) -> Option<Result<Candidate, SealError>> {
         Some(self.recheck(Arc::clone(self.kept.snapshot.as_ref()?), now))
     }
 
-    /// As [`Keeper::recheck_kept`], for a file that came with the program.
+    /// As [`Keeper::recheck_kept`], for a file that came with the program. An old one is in the state Expired from the start.
     pub(crate) fn recheck(&self, file: Arc<[u8]>, now: u64) -> Result<Candidate, SealError> {
-        let now = now.min(self.root.expires().saturating_sub(1));
-        match self.check_snapshot(Arc::clone(&file), now) {
-            Err(SealError::Expired { expires }) => self.check_snapshot(file, expires.saturating_sub(1)),
-            other => other,
-        }
+        let told = self.reader.recheck(&file, now)?;
+        Ok(self.candidate(&file, told))
+    }
+
+    fn candidate(&self, file: &Arc<[u8]>, (opened, as_of): (Opened<'_>, u64)) -> Candidate {
+        let Opened { statement, mark, signers, .. } = opened;
+        let (issued, expires) = (statement.issued, statement.expires);
+        let (trust, file) = (Arc::clone(&self.note), Arc::clone(file));
+        Candidate { trust, file, mark, issued, expires, signers, as_of }
     }
 
     /// The candidate has been put in force.
     pub(crate) fn keep_snapshot(&mut self, candidate: &Candidate) {
+        self.reader.keep(candidate.mark, candidate.issued);
         self.current = Some(candidate.mark);
         self.kept.snapshot = Some(Arc::clone(&candidate.file));
-        self.kept.mark = Some(candidate.mark);
-        self.kept.latest_issued = self.kept.latest_issued.max(candidate.issued);
+        self.saw();
+    }
+
+    /// What the reader has accepted, for the disk.
+    fn saw(&mut self) {
+        let Seen { mark, pulse_number, latest_issued } = *self.reader.seen();
+        if pulse_number.is_none() {
+            self.kept.pulse = None; // its number counts no more: a new epoch
+        }
+        (self.kept.mark, self.kept.pulse_number, self.kept.latest_issued) =
+            (mark, pulse_number, latest_issued);
     }
 }
 

@@ -1,40 +1,40 @@
-//! Everything that the library is asked, as docs/embedders.md has it, and the hashes of what it answered.
+//! Everything that a door is asked, as docs/embedders.md has it, and the hashes of what it answered.
 
 use std::fmt::Write as _;
 
-use flagstone::{Flags, Mark, Memory, Refusal, Settings, Unit};
-use serde_json::Value;
 use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
 
-use crate::{Fixtures, Outcome};
+use crate::{Door, Fixtures, Outcome};
 
 /// What was asked, what was wrong, and the bytes that were answered.
-#[derive(Default)]
-pub(crate) struct Answers {
-    pub(crate) passed: u64,
-    pub(crate) failed: Vec<String>,
+#[derive(Debug, Default)]
+pub struct Answers {
+    /// Answers that were as expected.
+    pub passed: u64,
+    /// The others, a text each.
+    pub failed: Vec<String>,
     answers: Sha256,
     explained: Sha256,
 }
 
-#[derive(Clone)]
-struct Told {
-    text: String,
-    trace: String,
-}
-
 impl Answers {
-    pub(crate) fn all(fixtures: &Fixtures) -> Outcome<Self> {
+    /// Asks everything.
+    ///
+    /// # Errors
+    /// That the fixtures cannot be read, or the door is broken.
+    pub fn all<D: Door>(fixtures: &Fixtures, maker: &D::Maker) -> Outcome<Self> {
         let mut all = Self::default();
         for name in fixtures.json("index.json")?["vectors"].as_array().ok_or("index.json has no vectors")? {
-            all.vectors(fixtures, name.as_str().unwrap_or_default())?;
+            all.vectors::<D>(fixtures, maker, name.as_str().unwrap_or_default())?;
         }
-        all.refusals(fixtures)?;
+        all.refusals::<D>(fixtures, maker)?;
         Ok(all)
     }
 
-    pub(crate) fn hashes(&self) -> (String, String) {
+    /// The hashes over decisions and explanations, 64 hexadecimal digits each.
+    #[must_use]
+    pub fn hashes(&self) -> (String, String) {
         (hexadecimal(&self.answers), hexadecimal(&self.explained))
     }
 
@@ -46,74 +46,62 @@ impl Answers {
         }
     }
 
-    fn vectors(&mut self, fixtures: &Fixtures, name: &str) -> Outcome<()> {
+    fn vectors<D: Door>(&mut self, fixtures: &Fixtures, maker: &D::Maker, name: &str) -> Outcome<()> {
         let said = fixtures.json(&format!("{name}/cases.json"))?;
         let contexts = contexts(&fixtures.read(&format!("{name}/cases.json"))?)?;
+        let opening = fixtures.opening(name, "trust.txt", "flags.sealed", &said["policy"])?;
         let cases = said["cases"].as_array().ok_or("no cases")?;
-        let mut told: Vec<Option<Told>> = vec![None; cases.len()];
+        let mut told: Vec<Option<(String, String)>> = vec![None; cases.len()];
         let pulses = said["pulses"].as_array().ok_or("no pulses")?;
         for number in std::iter::once(None).chain((0..pulses.len()).map(Some)) {
-            let flags = opened(fixtures, name, "trust.txt", "flags.sealed", &said["policy"])?;
+            let mut door = D::open(maker, &opening)??;
             if let Some(number) = number {
                 let now = pulses.get(number).and_then(|pulse| pulse["now"].as_u64()).unwrap_or_default();
-                flags.pulse(&fixtures.read(&format!("{name}/pulse-{number}.txt"))?, now)?;
+                door.pulse(&fixtures.read(&format!("{name}/pulse-{number}.txt"))?, now)??;
             }
-            let current = flags.in_force().ok_or("nothing is in force")?;
-            let mut every = Vec::new();
             for ((case, context), place) in cases.iter().zip(&contexts).zip(&mut told) {
                 if case["pulse"].as_u64() != number.map(|number| number as u64) {
                     continue;
                 }
                 let text = |member: &str| case[member].as_str().unwrap_or_default();
-                let (title, key) = (text("name"), text("flag"));
-                let now = case["now"].as_u64().unwrap_or_default();
-                let mut unit = Unit::json(context.get());
-                let answered = Told {
-                    text: current.decision_text(&mut unit, key, now),
-                    trace: current.explain(&mut unit, key, now),
-                };
-                self.same(title, &answered.text, text("expect"));
-                self.same(&format!("explain: {title}"), &answered.trace, text("explain"));
-                if let Some(index) = current.find(key) {
-                    let packed = |decision: &flagstone::Decision| format!("{:016x}", decision.pack());
-                    let one = packed(&current.decide(&mut unit, index, now));
-                    self.same(&format!("packed: {title}"), &one, text("packed"));
-                    current.decide_all(&mut unit, now, &mut every);
-                    let one = every.get(index as usize).map(packed).unwrap_or_default();
-                    self.same(&format!("all: {title}"), &one, text("packed"));
+                let (title, key, now) =
+                    (text("name"), text("flag"), case["now"].as_u64().unwrap_or_default());
+                let answered = door.texts(context.get(), key, now)?;
+                self.same(title, &answered.0, text("expect"));
+                self.same(&format!("explain: {title}"), &answered.1, text("explain"));
+                if let Some((one, of_all)) = door.packed(context.get(), key, now)? {
+                    self.same(&format!("packed: {title}"), &format!("{one:016x}"), text("packed"));
+                    self.same(&format!("all: {title}"), &format!("{of_all:016x}"), text("packed"));
                 }
                 *place = Some(answered);
             }
         }
         for (told, case) in told.iter().zip(cases) {
-            let told = told.as_ref().ok_or_else(|| format!("`{}` was not asked", case["name"]))?;
-            line(&mut self.answers, &told.text);
-            line(&mut self.explained, &told.trace);
+            let (text, trace) = told.as_ref().ok_or_else(|| format!("`{}` was not asked", case["name"]))?;
+            line(&mut self.answers, text);
+            line(&mut self.explained, trace);
         }
         Ok(())
     }
 
-    fn refusals(&mut self, fixtures: &Fixtures) -> Outcome<()> {
+    fn refusals<D: Door>(&mut self, fixtures: &Fixtures, maker: &D::Maker) -> Outcome<()> {
         let said = fixtures.json("refused/cases.json")?;
         let cases = said["cases"].as_array().ok_or("no cases")?;
         for case in cases {
             let text = |member: &str| case[member].as_str().unwrap_or_default();
-            let told = match opened(fixtures, "refused", text("trust"), text("file"), &case["policy"]) {
-                Ok(_) => "opens".to_owned(),
-                Err(error) => code(error.as_ref())?,
-            };
+            let opening = fixtures.opening("refused", text("trust"), text("file"), &case["policy"])?;
+            let told = D::open(maker, &opening)?.err().unwrap_or_else(|| "opens".to_owned());
             self.same(text("name"), &told, case["code"].as_str().unwrap_or("opens"));
             line(&mut self.answers, &told);
         }
         let good = cases.first().ok_or("no cases")?;
-        let flags = opened(fixtures, "refused", "trust.txt", "good.sealed", &good["policy"])?;
+        let opening = fixtures.opening("refused", "trust.txt", "good.sealed", &good["policy"])?;
+        let mut door = D::open(maker, &opening)??;
         for pulse in said["pulses"].as_array().ok_or("no pulses")? {
             let file = pulse["file"].as_str().unwrap_or_default();
             let now = pulse["now"].as_u64().unwrap_or_default();
-            let told = match flags.pulse(&fixtures.read(&format!("refused/{file}"))?, now) {
-                Ok(_) => "taken".to_owned(),
-                Err(refusal) => refusal.code().to_owned(),
-            };
+            let told = door.pulse(&fixtures.read(&format!("refused/{file}"))?, now)?;
+            let told = told.err().unwrap_or_else(|| "taken".to_owned());
             self.same(file, &told, pulse["code"].as_str().unwrap_or("taken"));
             line(&mut self.answers, &told);
         }
@@ -132,35 +120,6 @@ fn contexts(cases: &[u8]) -> Outcome<Vec<Box<RawValue>>> {
         .collect()
 }
 
-/// Flags with a fixture's file in force.
-pub(crate) fn opened(
-    fixtures: &Fixtures,
-    folder: &str,
-    trust: &str,
-    file: &str,
-    policy: &Value,
-) -> Outcome<Flags> {
-    let text = |member: &str| policy[member].as_str().unwrap_or_default();
-    let now = policy["now"].as_u64().unwrap_or_default();
-    let mark = policy.get("mark").filter(|mark| !mark.is_null()).map(|mark| Mark {
-        epoch: mark["epoch"].as_u64().unwrap_or_default(),
-        sequence: mark["sequence"].as_u64().unwrap_or_default(),
-        digest: digest(mark["digest"].as_str().unwrap_or_default()),
-    });
-    let settings = Settings::new(text("audience"), text("environment"))
-        .remembering(Memory { mark, ..Memory::default() });
-    let flags = Flags::pin(&fixtures.read(&format!("{folder}/{trust}"))?, settings, now)?;
-    flags.offer(fixtures.read(&format!("{folder}/{file}"))?, now)?;
-    Ok(flags)
-}
-
-fn code(error: &(dyn std::error::Error + 'static)) -> Outcome<String> {
-    match error.downcast_ref::<Refusal>() {
-        Some(refusal) => Ok(refusal.code().to_owned()),
-        None => Err(error.to_string().into()),
-    }
-}
-
 fn line(hash: &mut Sha256, text: &str) {
     hash.update(text.as_bytes());
     hash.update(b"\n");
@@ -171,13 +130,4 @@ fn hexadecimal(hash: &Sha256) -> String {
         let _ = write!(text, "{byte:02x}");
         text
     })
-}
-
-fn digest(text: &str) -> [u8; 32] {
-    let mut digest = [0; 32];
-    for (at, byte) in digest.iter_mut().enumerate() {
-        let digits = text.get(at * 2..at * 2 + 2).unwrap_or_default();
-        *byte = u8::from_str_radix(digits, 16).unwrap_or_default();
-    }
-    digest
 }

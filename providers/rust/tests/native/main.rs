@@ -7,6 +7,7 @@ mod folder;
 mod gherkin;
 mod kept;
 mod openfeature;
+mod sandbox;
 mod shared_vectors;
 mod specification;
 mod swaps;

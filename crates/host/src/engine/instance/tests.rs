@@ -110,3 +110,50 @@ fn memory_is_bounded() {
         instance.decide(&context(user), "assistant", NOW).unwrap();
     }
 }
+
+/// What a new instance costs: goals are 10 microseconds and 64 KiB before its snapshot. The time is only told, for it depends on what else
+/// the machine does.
+#[test]
+fn a_new_instance_writes_to_few_pages_and_there_is_an_end_to_them() {
+    const ALIVE: u64 = 64;
+    let engine = Engine::from_source(&crate::ComponentSource::Find).unwrap();
+    let start = || Instance::start(limits::OPEN_TICKS, &engine);
+    drop(start().unwrap());
+    // What other threads of this process write to meanwhile only adds.
+    let weighed = (0..10).filter_map(|_| {
+        let before = dirty_bytes()?;
+        let begin = std::time::Instant::now();
+        let alive: Vec<_> = (0..ALIVE).map(|_| start().unwrap()).collect();
+        let each = begin.elapsed() / ALIVE as u32;
+        let bytes = dirty_bytes()?.saturating_sub(before) / ALIVE;
+        assert_eq!(engine.alive(), Some(ALIVE));
+        drop(alive);
+        Some((bytes, each))
+    });
+    match weighed.min() {
+        None => println!("no /proc/self/smaps_rollup to read"),
+        Some((bytes, each)) => {
+            println!("{each:?} and {} KiB for an instance", bytes >> 10);
+            assert!(bytes <= 64 << 10, "{bytes} bytes for an instance");
+        }
+    }
+
+    let mut alive = Vec::new();
+    let refused = loop {
+        match start() {
+            Ok(instance) => alive.push(instance),
+            Err(error) => break error,
+        }
+    };
+    assert_eq!(alive.len(), limits::ALIVE_INSTANCES as usize);
+    assert!(refused.to_string().contains("limit"), "{refused}");
+    alive.pop();
+    assert!(start().is_ok(), "one that went makes room");
+}
+
+/// Bytes of this process that are its own and written to.
+fn dirty_bytes() -> Option<u64> {
+    let rollup = std::fs::read_to_string("/proc/self/smaps_rollup").ok()?;
+    let line = rollup.lines().find_map(|line| line.strip_prefix("Private_Dirty:"))?;
+    Some(line.trim().trim_end_matches(" kB").parse::<u64>().ok()? << 10)
+}
