@@ -33,11 +33,11 @@ impl Reader<'_> {
         };
         match role {
             Role::Tripwire if !rate => cannot(
-                format!("`{name}` takes a {}, so it cannot be a `{word}`", kind.key()),
+                format!("`{name}` takes a {}, so its role cannot be `{word}`", kind.key()),
                 "a tripwire is one bad outcome: say in the metric what is `bad`".to_owned(),
             ),
             Role::Success | Role::Health if score => cannot(
-                format!("`{name}` is held against a bar, so it cannot be a `{word}`"),
+                format!("`{name}` is held against a bar, so its role cannot be `{word}`"),
                 "a bar compares with no control: make it a `guardrail`, which must be shown to be above it"
                     .to_owned(),
             ),
@@ -46,7 +46,7 @@ impl Reader<'_> {
                     && metric.window.is_none() =>
             {
                 cannot(
-                    format!("`{name}` has no `window`, so it cannot be a `{word}`"),
+                    format!("`{name}` has no `window`, so its role cannot be `{word}`"),
                     "what a unit comes to is known when its window is over: add `window: 24h` to the metric"
                         .to_owned(),
                 );
@@ -81,7 +81,7 @@ impl Reader<'_> {
                     .hint("leave `promote` out: before promotion it must be shown to be above the bar"),
             ),
             (Some(span), Role::Success | Role::Health | Role::Observe) => self.refuse(
-                Diagnostic::error(Code::Guardrail, span, format!("`promote` asks nothing of a `{word}`"))
+                Diagnostic::error(Code::Guardrail, span, format!("`promote` means nothing for the role `{word}`"))
                     .hint("make it a `guardrail`, which must keep its margin"),
             ),
             (None, Role::Guardrail) if !score => self.refuse(
