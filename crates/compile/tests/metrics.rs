@@ -21,7 +21,8 @@ fn found(text: &str) -> Vec<(Severity, String)> {
 
 #[test]
 fn every_kind_is_read_exactly() {
-    let cost = metric("mean: cost, better: lower, winsorise: 0.5, adjust: 14d, baseline: 0.02, planned: 9000 units");
+    let cost =
+        metric("mean: cost, better: lower, winsorise: 0.5, adjust: 14d, baseline: 0.02, planned: 9000 units");
     let (winsorise, adjust) = (Some(500_000), Some(14 * 86_400));
     let (of, better) = ("cost".to_owned(), Better::Lower);
     assert_eq!(cost.measure, Measure::Mean { of, better, winsorise, adjust });
@@ -119,7 +120,10 @@ fn roles_take_the_metrics_that_can_do_what_they_ask() {
     }
     for (guardrails, message) in [
         ("{ metric: paid, role: tripwire }", "`paid` takes a mean, so its role cannot be `tripwire`"),
-        ("{ metric: cost, role: deterioration }", "`cost` has no `window`, so its role cannot be `deterioration`"),
+        (
+            "{ metric: cost, role: deterioration }",
+            "`cost` has no `window`, so its role cannot be `deterioration`",
+        ),
         ("{ metric: good, role: success }", "`good` is held against a bar, so its role cannot be `success`"),
         ("{ metric: good, role: health }", "`good` is held against a bar, so its role cannot be `health`"),
         ("{ metric: paid, role: guardrail }", "the `guardrail` `paid` has no margin to keep"),
@@ -135,7 +139,10 @@ fn roles_take_the_metrics_that_can_do_what_they_ask() {
             "{ metric: paid, role: observe, promote: { notWorseBy: 10% } }",
             "`promote` means nothing for the role `observe`",
         ),
-        ("{ metric: paid, role: guardrail, share: 0.5, promote: { notWorseBy: 1% } }", "a `guardrail` has no `share`"),
+        (
+            "{ metric: paid, role: guardrail, share: 0.5, promote: { notWorseBy: 1% } }",
+            "a `guardrail` has no `share`",
+        ),
         ("{ metric: rate, role: gaurdrail }", "`role` cannot be `gaurdrail`"),
     ] {
         let source = Source::new("flags.yaml", guarded(&format!("{GUARD}, {guardrails}"), ""));
@@ -143,7 +150,8 @@ fn roles_take_the_metrics_that_can_do_what_they_ask() {
         let said: Vec<_> = outcome.diagnostics.iter().map(|one| one.message.as_str()).collect();
         assert_eq!(said, [message], "{guardrails}");
     }
-    let twice = guarded(&format!("{GUARD}, {{ metric: cost, role: success }}"), "success: [{ metric: cost }],");
+    let twice =
+        guarded(&format!("{GUARD}, {{ metric: cost, role: success }}"), "success: [{ metric: cost }],");
     let outcome = yaml(&twice);
     let said: Vec<_> = outcome.diagnostics.iter().map(|one| one.message.as_str()).collect();
     assert_eq!(said, ["`cost` is a `success` twice"]);
@@ -153,7 +161,13 @@ fn roles_take_the_metrics_that_can_do_what_they_ask() {
 fn a_margin_without_a_baseline_shows_both_places() {
     let guardrail = "{ metric: slow, role: deterioration, promote: { notWorseBy: 10% } }";
     let source = Source::new("flags.yaml", guarded(guardrail, ""));
-    insta::assert_snapshot!(said(&source, &options()), @"");
+    let said = said(&source, &options());
+    assert!(
+        said.contains("error[FS0502]: the margin of `slow` is a share of a `baseline`, and it has none"),
+        "{said}"
+    );
+    assert!(said.contains("\n 7 |   slow: {") && said.contains("---- declared here"), "{said}");
+    assert!(said.contains("= hint: add to the metric what it is today, as `baseline: 0.02`"), "{said}");
 }
 
 #[test]
@@ -166,7 +180,8 @@ fn every_role_has_its_word() {
 fn the_metrics_of_the_reference_compile() {
     let page = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/definition.md");
     let page = std::fs::read_to_string(page).expect("the page");
-    let block = page.split("```yaml\n").skip(2).find(|block| block.starts_with("metrics:")).expect("the metrics");
+    let block =
+        page.split("```yaml\n").skip(2).find(|block| block.starts_with("metrics:")).expect("the metrics");
     let text = format!("{}flags: {{}}\n", block.split("```").next().expect("its end"));
     let source = Source::new("definition.yaml", text);
     assert_eq!(said(&source, &strict()), "");

@@ -94,15 +94,22 @@ async fn flag(connection: &mut SqliteConnection, one: &Steered) -> Result<Value,
         .iter()
         .map(|metric| {
             let mut json = serde_json::to_value(metric).unwrap_or_default();
-            let rule = plan.rules.guardrails.iter().find(|rule| rule.metric == metric.metric && rule.role == metric.role);
+            let rule = plan
+                .rules
+                .guardrails
+                .iter()
+                .find(|rule| rule.metric == metric.metric && rule.role == metric.role);
             let (late, unread) = missed.get(&metric.metric).copied().unwrap_or_default();
-            extend(&mut json, json!({
-                "share": rule.map(|rule| rule.share),
-                "notWorseBy": rule.and_then(|rule| rule.not_worse_by),
-                "kind": rule.map(|rule| rule.kind),
-                "late": late,
-                "unread": unread,
-            }));
+            extend(
+                &mut json,
+                json!({
+                    "share": rule.map(|rule| rule.share),
+                    "notWorseBy": rule.and_then(|rule| rule.not_worse_by),
+                    "kind": rule.map(|rule| rule.kind),
+                    "late": late,
+                    "unread": unread,
+                }),
+            );
             json
         })
         .collect();

@@ -20,7 +20,8 @@ const METRICS: &str = "metrics:
 fn with(guardrails: &str) -> String {
     let text = definition("everyone", "answer@15").replace("metrics:\n", METRICS);
     let (head, rest) = text.split_once("      guardrails:\n").expect("the plan's guardrails");
-    let (_, tail) = rest.split_once("everyone, treat: 99%, control: 1%, bake: 60s }\n").expect("its last stage");
+    let (_, tail) =
+        rest.split_once("everyone, treat: 99%, control: 1%, bake: 60s }\n").expect("its last stage");
     format!(
         "{head}      guardrails:
         - {{ metric: answer-wrong, role: deterioration }}

@@ -81,8 +81,12 @@ impl Reader<'_> {
                     .hint("leave `promote` out: before promotion it must be shown to be above the bar"),
             ),
             (Some(span), Role::Success | Role::Health | Role::Observe) => self.refuse(
-                Diagnostic::error(Code::Guardrail, span, format!("`promote` means nothing for the role `{word}`"))
-                    .hint("make it a `guardrail`, which must keep its margin"),
+                Diagnostic::error(
+                    Code::Guardrail,
+                    span,
+                    format!("`promote` means nothing for the role `{word}`"),
+                )
+                .hint("make it a `guardrail`, which must keep its margin"),
             ),
             (None, Role::Guardrail) if !score => self.refuse(
                 Diagnostic::error(

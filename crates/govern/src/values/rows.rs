@@ -18,6 +18,9 @@ pub(super) struct Added {
     pub(super) late: u64,
 }
 
+/// A unit after it was looked at: what it has added now, and when to look again; none takes its row out.
+pub(super) type Looked = (Vec<u8>, Option<(Added, Option<u64>)>);
+
 /// The next units of an attempt that are to be looked at again, with what they have added.
 pub(super) async fn due(
     connection: &mut SqliteConnection,
@@ -43,12 +46,12 @@ pub(super) async fn due(
     Ok(due)
 }
 
-/// Writes what units have added now, and when they are to be looked at again; none takes the row out.
+/// Writes what units have added now.
 pub(super) async fn store(
     connection: &mut SqliteConnection,
     attempt: i64,
     name: &str,
-    units: &[(Vec<u8>, Option<(Added, Option<u64>)>)],
+    units: &[Looked],
 ) -> Result<(), GovernError> {
     let kept: Vec<_> = units.iter().filter_map(|(unit, now)| Some((unit, now.as_ref()?))).collect();
     for some in kept.chunks(ROWS) {

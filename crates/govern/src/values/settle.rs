@@ -2,7 +2,7 @@
 
 use sqlx::SqliteConnection;
 
-use super::rows::{self, Added};
+use super::rows::{self, Added, Looked};
 use super::rule::{ComesTo, ValueMetric};
 use super::sums::Changes;
 use super::unit::{Part, followed};
@@ -10,9 +10,9 @@ use crate::GovernError;
 use crate::contribution::late;
 use crate::derive::Live;
 use crate::store::{from_sql, to_sql};
+use crate::tally;
 use crate::unit::Unit;
 use crate::unit_rows::{self, UnitKey};
-use crate::{tally, unit};
 
 /// Units taken in one step.
 const AT_ONCE: u32 = 2_000;
@@ -55,13 +55,12 @@ async fn settle_metric(
     let exposed = rows::first_exposed(connection, attempt, due.keys().filter(|_| adjusted)).await?;
     let handed = Handed::load(connection, attempt, name, metric).await?;
     let (mut changes, mut tallies) = (Changes::default(), tally::Changes::default());
-    let mut now = Vec::with_capacity(due.len());
-    for (key, (_, unit)) in keys.iter().map(|key| &key.1).zip(&keys) {
-        let Some(old) = due.get(key) else { continue };
-        let known: Option<&Unit> = units.get(&(attempt, unit.clone()));
+    let mut now: Vec<Looked> = Vec::with_capacity(due.len());
+    for (key, old) in &due {
+        let known: Option<&Unit> = units.get(&(attempt, key.clone()));
         let values = measured.get(key).map_or(&[][..], Vec::as_slice);
         let first_ms = exposed.get(key).copied().unwrap_or(u64::MAX);
-        let next = known.map(|unit: &unit::Unit| {
+        let next = known.map(|unit| {
             let times = followed(metric, unit, first_ms, values);
             let parts = times.iter().filter(|time| time.closes_ms <= now_ms).filter_map(|time| time.part);
             let late = times.iter().fold(0_u64, |sum, time| sum.saturating_add(time.late));

@@ -81,7 +81,8 @@ fn any_order_partition_and_duplication_equals_a_recount_from_the_raw_events() {
             world.begin().await;
             // What is late comes in when the windows of the first units have closed.
             for (late, now_ms) in [(false, BASE + 400_000), (true, BASE + 3_750_000)] {
-                let part: Vec<What> = shuffled(&case).into_iter().filter(|what| what.late() == late).collect();
+                let part: Vec<What> =
+                    shuffled(&case).into_iter().filter(|what| what.late() == late).collect();
                 for (number, some) in part.chunks(case.batch).enumerate() {
                     world.report(some, now_ms).await;
                     if number % case.tick_every == 0 {
@@ -104,12 +105,8 @@ fn any_order_partition_and_duplication_equals_a_recount_from_the_raw_events() {
                 world.withdraw(*unit, end_ms).await;
             }
             world.tick(end_ms).await;
-            let stayed: Vec<What> = case
-                .happened
-                .iter()
-                .filter(|what| !case.withdrawn.contains(&what.unit()))
-                .copied()
-                .collect();
+            let stayed: Vec<What> =
+                case.happened.iter().filter(|what| !case.withdrawn.contains(&what.unit())).copied().collect();
             let (found, late) = world.evidence(end_ms).await;
             let (expected, expected_late) = recount::evidence(&stayed);
             for (found, expected) in found.iter().zip(&expected) {

@@ -144,9 +144,7 @@ fn one(name: &str, unit: u64, happened: &[What], found: &mut MetricEvidence) -> 
         let cost: i64 = seen.iter().map(|o| o.cost).sum();
         let (value, second) = match name {
             "cost" => (cost.clamp(-7, 7), 0),
-            "adjusted" => {
-                (cost, outcomes.iter().filter(|o| before(o) && in_time(o)).map(|o| o.cost).sum())
-            }
+            "adjusted" => (cost, outcomes.iter().filter(|o| before(o) && in_time(o)).map(|o| o.cost).sum()),
             "running" => (cost, 0),
             "per-token" => (cost, seen.iter().filter_map(|o| o.tokens).sum()),
             "each" => (cost, seen.len() as i64),
@@ -192,14 +190,18 @@ fn wrong(exposures: &[Exposed], outcomes: &[&Measured], found: &mut MetricEviden
     for stretch in stretches_of_rates(exposures) {
         let seen: Vec<bool> = readings
             .iter()
-            .filter(|((at, _), late)| *at >= stretch.from && *at < stretch.to && in_time(stretch.from, **late))
+            .filter(|((at, _), late)| {
+                *at >= stretch.from && *at < stretch.to && in_time(stretch.from, **late)
+            })
             .map(|((_, bad), _)| *bad)
             .collect();
         if seen.is_empty() {
             continue;
         }
         let bad = seen.contains(&true);
-        if !stretch.drawn && before.is_some_and(|(treated, was_bad)| treated == stretch.treated && (was_bad || !bad)) {
+        if !stretch.drawn
+            && before.is_some_and(|(treated, was_bad)| treated == stretch.treated && (was_bad || !bad))
+        {
             continue;
         }
         let goes_on = !stretch.drawn && drawn_arm(exposures) == Some(stretch.treated);
