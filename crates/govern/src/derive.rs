@@ -148,7 +148,7 @@ async fn merge_rows(
     seen.retain(|key, unit| before.get(key) != Some(unit));
     tally_units(connection, &before, &seen, live).await?;
     unit_rows::store(connection, &seen).await?;
-    values::note(connection, live, seen.keys().map(|(_, unit)| unit)).await?;
+    values::note(connection, live, seen.keys()).await?;
     for (attempt, cohort, inclusion) in inclusions {
         sqlx::query(
             "INSERT INTO inclusions (attempt, cohort, inclusion) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",

@@ -9,6 +9,7 @@ use super::unit::Value;
 use crate::GovernError;
 use crate::derive::{AT_ONCE, Live, cursor, set_cursor};
 use crate::store::{from_sql, to_sql};
+use crate::unit_rows::UnitKey;
 
 /// Rows in one statement: 7 values each, and SQLite takes 32,766.
 const ROWS: usize = 4_000;
@@ -103,17 +104,26 @@ async fn add(
     Ok(())
 }
 
-/// Notes that these units changed: they are looked at again for every metric of every live attempt that they are in.
+/// Notes that these units changed: they are looked at again for every metric of the attempt that they changed in; and for
+/// metrics that look back also in the other live attempts, for this may have been one at the same flag.
 pub(crate) async fn note(
     connection: &mut SqliteConnection,
     live: &[Live],
-    units: impl IntoIterator<Item = &Vec<u8>>,
+    changed: impl Iterator<Item = &UnitKey> + Clone,
 ) -> Result<(), GovernError> {
-    let units: BTreeSet<&Vec<u8>> = units.into_iter().collect();
     for live in live {
-        let measuring = live.metrics.iter().filter(|metric| metric.value.is_some());
-        let names: Vec<String> = measuring.map(|metric| metric.name.clone()).collect();
-        note_names(connection, live.attempt, &names, &units).await?;
+        let mine = changed.clone().filter(|(attempt, _)| *attempt == live.attempt);
+        let mine: BTreeSet<&Vec<u8>> = mine.map(|(_, unit)| unit).collect();
+        let others = changed.clone().filter(|(attempt, _)| *attempt != live.attempt);
+        let others: BTreeSet<&Vec<u8>> = others.map(|(_, unit)| unit).collect();
+        for metric in &live.metrics {
+            let Some(value) = &metric.value else { continue };
+            let names = std::slice::from_ref(&metric.name);
+            note_names(connection, live.attempt, names, &mine).await?;
+            if value.looks_back() {
+                note_names(connection, live.attempt, names, &others).await?;
+            }
+        }
     }
     Ok(())
 }

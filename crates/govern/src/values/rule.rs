@@ -111,6 +111,11 @@ impl ValueMetric {
         let window = metric.window.map(|seconds| Window { ms: milliseconds(seconds), grace_ms });
         Some(Self { rule, comes_to, window })
     }
+
+    /// Whether it asks what a unit did before it was exposed.
+    pub(super) fn looks_back(&self) -> bool {
+        matches!(self.comes_to, ComesTo::Sum { before_ms: Some(_), .. })
+    }
 }
 
 /// How the judge judges a metric of the definition.

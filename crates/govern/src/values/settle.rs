@@ -51,8 +51,8 @@ async fn settle_metric(
     let keys: Vec<UnitKey> = due.keys().map(|unit| (attempt, unit.clone())).collect();
     let units = unit_rows::load(connection, &keys).await?;
     let measured = rows::measured(connection, &metric.rule.digest, due.keys()).await?;
-    let adjusted = matches!(metric.comes_to, ComesTo::Sum { before_ms: Some(_), .. });
-    let exposed = rows::first_exposed(connection, attempt, due.keys().filter(|_| adjusted)).await?;
+    let asked = due.keys().filter(|_| metric.looks_back());
+    let exposed = rows::first_exposed(connection, attempt, asked).await?;
     let handed = Handed::load(connection, attempt, name, metric).await?;
     let (mut changes, mut tallies) = (Changes::default(), tally::Changes::default());
     let mut now: Vec<Looked> = Vec::with_capacity(due.len());

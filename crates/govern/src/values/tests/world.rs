@@ -134,7 +134,8 @@ impl World {
         let events: Vec<Event> = events.collect();
         self.sequence += events.len() as u64;
         let batch = Batch::new("edge-1", None, BTreeMap::new(), events).unwrap();
-        ingest::take_in(&self.store, &batch.to_json().unwrap(), now_ms).await.map_err(|_| "refused").unwrap();
+        let body = batch.to_json().unwrap();
+        ingest::take_in(&self.store, body.as_bytes(), now_ms).await.map_err(|_| "refused").unwrap();
     }
 
     pub(super) async fn report(&mut self, happened: &[What], now_ms: u64) {
