@@ -84,7 +84,7 @@ codes! {
     /// Paused intake without the memory that it needs.
     Intake = "FS0408",
 
-    /// A metric that says neither what is bad nor what is averaged, or both.
+    /// A metric that does not say what is bad or what is measured, says it twice, or contradicts itself.
     Metric = "FS0501",
     /// A metric that cannot do what a guardrail or criterion asks of it.
     MetricRole = "FS0502",

@@ -121,7 +121,7 @@ fn a_plan_is_held_to_its_rules() {
        |
        = hint: did you mean `new`?
 
-    error[FS0502]: `cost` takes a mean, so it cannot be a `deterioration`
+    error[FS0502]: `cost` has no `window`, so its role cannot be `deterioration`
       --> flags.yaml:17:21
        |
      3 |   cost: { event: answer, mean: cost, better: lower }
@@ -130,7 +130,7 @@ fn a_plan_is_held_to_its_rules() {
     17 |         - { metric: cost, role: deterioration }
        |                     ^^^^
        |
-       = hint: make it a `signal`, or say in the metric what is `bad`
+       = hint: what a unit comes to is known when its window is over: add `window: 24h` to the metric
 
     error[FS0205]: there is no metric `wrnog`
       --> flags.yaml:18:21

@@ -1,7 +1,7 @@
 // The charts of a flag: the ladder of stages, units per arm, evidence as fuel gauges. Each has its table.
 
 import { h } from "./dom.js";
-import { ROLES, VERDICTS, clock, duration, log, number, rate, share } from "./words.js";
+import { ROLES, VERDICTS, clock, duration, log, number, plain, rate, share } from "./words.js";
 
 /** The ladder: where it stands, what is behind it, how far people have approved. */
 export function ladder(flag, now) {
@@ -65,16 +65,34 @@ export function guardrail(metric) {
   if (metric.role === "tripwire") gauges.push(gauge("bad units", metric.treatedBad, 1, "harm", number));
   else if (metric.role !== "success") gauges.push(gauge("evidence of harm", Math.max(metric.logE, metric.latched?.logE ?? -Infinity), metric.logThreshold, "harm"));
   if (margin !== null && margin !== undefined) gauges.push(gauge(`evidence of at most ${share(margin * 1e9)} worse`, metric.logENonInferior, metric.logThresholdPromote, "proof"));
+  else if (metric.kind?.measure === "score" && metric.role !== "observe") gauges.push(gauge("evidence of being above the bar", metric.logENonInferior, metric.logThresholdPromote, "proof"));
   if (metric.role === "success") gauges.push(gauge("evidence of better", metric.logEImproved, metric.logThresholdPromote, "proof"));
   return h("article.guardrail." + tone, { "data-key": metric.metric + metric.role },
     h("header", {}, h("h4", {}, metric.metric), h("span.verdict." + tone, {}, h("span", { "aria-hidden": "true" }, sign), " ", words)),
     h("p.small", {}, ROLES[metric.role] ?? metric.role, metric.note && ` · ${metric.note}`),
     h("div.side", {},
       h("div.gauges", {}, gauges),
-      table(["", "bad", "units", "rate"], [
+      metric.kind && metric.kind.measure !== "rate" ? measured(metric) : table(["", "bad", "units", "rate"], [
         ["treatment", number(metric.treatedBad), number(metric.treatedUnits), rate(metric.treatedBad, metric.treatedUnits)],
         ["control", number(metric.controlBad), number(metric.controlUnits), rate(metric.controlBad, metric.controlUnits)],
-      ])));
+      ])),
+    metric.late > 0 && h("p.small", {}, `${number(metric.late)} outcomes came in too late and are not counted.`));
+}
+
+/** What a metric that measures values says of each arm, with the interval of their difference. */
+function measured(metric) {
+  const { estimate, kind } = metric;
+  const what = { mean: "mean of a unit", ratio: "ratio", score: "mean score", quantile: `${share((kind.quantile ?? 0) * 1e9)} quantile` }[kind.measure];
+  const arms = [["treatment", estimate ? plain(estimate.treatment) : "–", number(metric.treatedUnits)]];
+  if (kind.measure === "score") arms.push(["bar", plain(kind.bar), "–"]);
+  else arms.push(["control", estimate ? plain(estimate.control) : "–", number(metric.controlUnits)]);
+  if (estimate) arms.push(["difference", difference(estimate), "–"]);
+  return table(["", what, "units"], arms);
+}
+
+function difference({ difference: by, lower, upper }) {
+  if (lower === null && upper === null) return plain(by);
+  return `${plain(by)} (${lower === null ? "no bound yet" : plain(lower)} to ${upper === null ? "no bound yet" : plain(upper)})`;
 }
 
 // Where the mark stands on the track. Beyond it the fill only creeps, so that a lot of evidence still fits.

@@ -22,6 +22,12 @@ export function rate(part, whole) {
   return whole > 0 ? trimmed((part / whole) * 100, 1) + " %" : "–";
 }
 
+/** A measured number to four significant digits. */
+export function plain(value) {
+  if (value === null || value === undefined) return "–";
+  return Number(value.toPrecision(4)).toLocaleString("en", { maximumSignificantDigits: 4 }).replace("-", "−");
+}
+
 function trimmed(value, digits) {
   return value.toFixed(digits).replace(/\.?0+$/, "");
 }

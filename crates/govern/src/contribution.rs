@@ -1,8 +1,11 @@
 //! What one unit adds to the counts of its attempt. A pure function of the unit and its readings.
 
+use std::collections::BTreeSet;
+
 use flagstone_events::Arm;
 
 use crate::ingest::arm_number;
+use crate::metric::Window;
 use crate::unit::Unit;
 
 /// An outcome of the unit as one metric read it.
@@ -10,6 +13,17 @@ use crate::unit::Unit;
 pub(crate) struct Reading {
     pub(crate) at_ms: u64,
     pub(crate) bad: bool,
+    /// When it first came in; 0 when that was not kept.
+    pub(crate) received_ms: u64,
+}
+
+/// All readings, each once, with when it first came in.
+pub(crate) fn joined<'r>(known: &[Reading], more: impl IntoIterator<Item = &'r Reading>) -> Vec<Reading> {
+    let mut all = known.to_vec();
+    all.extend(more);
+    all.sort_unstable();
+    all.dedup_by_key(|reading| (reading.at_ms, reading.bad));
+    all
 }
 
 /// Which count, within an attempt. The fields are the columns of the table `tallies`.
@@ -28,6 +42,8 @@ pub(crate) const DRAWN: u8 = 0;
 pub(crate) const MEASURED: u8 = 1;
 /// Units of the whole attempt.
 pub(crate) const WHOLE: u8 = 2;
+/// Outcomes of a metric that came in too late to count.
+pub(crate) const LATE: u8 = 9;
 
 /// One more unit at a place, bad or not.
 pub(crate) type Part = (Place, bool);
@@ -62,13 +78,16 @@ pub(crate) fn of_exposure(unit: &Unit) -> Vec<Part> {
 /// Enrolled: its follow-up runs to the end of the window or to the first exposure that is no evidence; units seen in both
 /// arms are left out. No evidence: for tripwires and allow-lists; a unit that goes on in the same arm is counted again
 /// only when it turns bad for the first time.
-pub(crate) fn of_metric(name: &str, unit: &Unit, readings: &[Reading], window_ms: Option<u64>) -> Vec<Part> {
+pub(crate) fn of_metric(name: &str, unit: &Unit, readings: &[Reading], window: Option<Window>) -> Vec<Part> {
     let within = |from: u64, until: u64| {
-        let mut seen =
-            readings.iter().filter(|reading| reading.at_ms >= from && reading.at_ms < until).peekable();
+        let last_ms = last_received(from, window);
+        let follows = |reading: &&Reading| {
+            reading.at_ms >= from && reading.at_ms < until && reading.received_ms <= last_ms
+        };
+        let mut seen = readings.iter().filter(follows).peekable();
         seen.peek().is_some().then(|| seen.any(|reading| reading.bad))
     };
-    let end = |from: u64| window_ms.map_or(u64::MAX, |window| from.saturating_add(window));
+    let end = |from: u64| window.map_or(u64::MAX, |window| from.saturating_add(window.ms));
     let part = |cohort: Option<u8>, probability, arm: Arm, bad| {
         let place = Place {
             kind: MEASURED,
@@ -102,6 +121,32 @@ pub(crate) fn of_metric(name: &str, unit: &Unit, readings: &[Reading], window_ms
     parts
 }
 
+/// Until when the outcomes of a unit that is followed from `from` on may come in.
+fn last_received(from: u64, window: Option<Window>) -> u64 {
+    let grace = window.and_then(|window| Some(window.ms.saturating_add(window.grace_ms?)));
+    grace.map_or(u64::MAX, |long| from.saturating_add(long))
+}
+
+/// `events` outcomes of a metric that came in too late.
+pub(crate) fn late(name: &str, events: u64) -> Vec<Part> {
+    let place = Place { kind: LATE, name: name.to_owned(), cohort: 0, probability: 0, arm: 0 };
+    (0..events).map(|_| (place.clone(), false)).collect()
+}
+
+/// The unit's outcomes that would have counted had they come in before the metric's grace was over.
+pub(crate) fn late_of(name: &str, unit: &Unit, readings: &[Reading], window: Option<Window>) -> Vec<Part> {
+    let Some(Window { ms, grace_ms: Some(_) }) = window else { return Vec::new() };
+    let beginnings = [unit.enrolled, unit.plain].into_iter().flatten().map(|first| first.at_ms);
+    let missed = |from: u64| {
+        let follows = move |at_ms: u64| at_ms >= from && at_ms < from.saturating_add(ms);
+        let last_ms = last_received(from, window);
+        readings.iter().filter(move |reading| follows(reading.at_ms) && reading.received_ms > last_ms)
+    };
+    // One that is late for both counts once.
+    let events: BTreeSet<&Reading> = beginnings.flat_map(missed).collect();
+    late(name, u64::try_from(events.len()).unwrap_or(u64::MAX))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -112,12 +157,13 @@ mod tests {
     }
 
     fn read(at_ms: u64, bad: bool) -> Reading {
-        Reading { at_ms, bad }
+        Reading { at_ms, bad, received_ms: at_ms }
     }
 
     /// (probability, arm, bad) of each part.
     fn counted(unit: &Unit, readings: &[Reading], window_ms: Option<u64>) -> Vec<(u32, i64, bool)> {
-        let parts = of_metric("m", unit, readings, window_ms);
+        let window = window_ms.map(|ms| Window { ms, grace_ms: None });
+        let parts = of_metric("m", unit, readings, window);
         parts.into_iter().map(|(place, bad)| (place.probability, place.arm, bad)).collect()
     }
 
@@ -137,6 +183,19 @@ mod tests {
             "too late"
         );
         assert_eq!(counted(&unit, &[read(899, true)], Some(800)), [(5, 1, true)]);
+    }
+
+    #[test]
+    fn what_comes_in_after_the_grace_does_not_count_and_is_counted() {
+        let unit = exposure(100, Arm::Treatment, 5);
+        let window = Some(Window { ms: 800, grace_ms: Some(50) });
+        let at = |received_ms| [read(200, false), Reading { received_ms, ..read(300, true) }];
+        let bad = |received_ms| of_metric("m", &unit, &at(received_ms), window)[0].1;
+        let missed = |received_ms| late_of("m", &unit, &at(received_ms), window).len();
+        assert_eq!((bad(950), missed(950), bad(951), missed(951)), (true, 0, false, 1));
+        // What came in twice came in when it first did.
+        let first_ms = |list: &[Reading]| list.iter().map(|one| one.received_ms).collect::<Vec<_>>();
+        assert_eq!(first_ms(&joined(&at(951), &at(940))), [200, 940]);
     }
 
     #[test]

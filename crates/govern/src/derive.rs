@@ -11,15 +11,16 @@ use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection};
 
 use crate::GovernError;
-use crate::contribution::{Reading, of_exposure, of_metric};
+use crate::contribution::{Reading, joined, late_of, of_exposure, of_metric};
 use crate::metric::{self, MetricRule, PlanMetric};
 use crate::store::{count, from_sql, to_sql};
 use crate::tally::Changes;
 use crate::unit::{First, Unit};
 use crate::unit_rows::{self, UnitKey, arm_of};
+use crate::values;
 
 /// Events taken in one step, so that the writer is never taken for long.
-const AT_ONCE: u32 = 4_000;
+pub(crate) const AT_ONCE: u32 = 4_000;
 
 /// An attempt whose counts are kept.
 #[derive(Debug, Clone, PartialEq)]
@@ -147,6 +148,7 @@ async fn merge_rows(
     seen.retain(|key, unit| before.get(key) != Some(unit));
     tally_units(connection, &before, &seen, live).await?;
     unit_rows::store(connection, &seen).await?;
+    values::note(connection, live, seen.keys()).await?;
     for (attempt, cohort, inclusion) in inclusions {
         sqlx::query(
             "INSERT INTO inclusions (attempt, cohort, inclusion) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
@@ -197,6 +199,8 @@ async fn tally_units(
                 let Some(readings) = readings.get(&key.1) else { continue };
                 let part = |unit: &Unit| of_metric(&metric.name, unit, readings, metric.window_ms);
                 changes.moved(live.attempt, before.get(key).map(part).unwrap_or_default(), part(new));
+                let late = |unit: &Unit| late_of(&metric.name, unit, readings, metric.window_ms);
+                changes.moved(live.attempt, before.get(key).map(late).unwrap_or_default(), late(new));
             }
         }
     }
@@ -237,7 +241,8 @@ pub(crate) async fn outcomes(
             metric::Reading::Read { bad } => {
                 last_ms = last_ms.max(row.try_get("received_ms")?);
                 let unit: Vec<u8> = row.try_get("unit")?;
-                new.push((unit, Reading { at_ms: from_sql(row.try_get("at_ms")?), bad }));
+                let received_ms = from_sql(row.try_get("received_ms")?);
+                new.push((unit, Reading { at_ms: from_sql(row.try_get("at_ms")?), bad, received_ms }));
             }
         }
     }
@@ -282,18 +287,19 @@ async fn tally_readings(
         let keys: Vec<UnitKey> = fresh.keys().map(|unit| (live.attempt, unit.clone())).collect();
         for ((_, key), unit) in unit_rows::load(connection, &keys).await? {
             let old = before.get(&key).cloned().unwrap_or_default();
-            let mut all = old.clone();
-            all.extend(fresh.get(&key).into_iter().flatten());
+            let all = joined(&old, fresh.get(&key).into_iter().flatten());
             for metric in asking() {
                 let part = |readings: &[Reading]| of_metric(&metric.name, &unit, readings, metric.window_ms);
                 changes.moved(live.attempt, part(&old), part(&all));
+                let late = |readings: &[Reading]| late_of(&metric.name, &unit, readings, metric.window_ms);
+                changes.moved(live.attempt, late(&old), late(&all));
             }
         }
     }
     changes.store(connection).await
 }
 
-async fn cursor(connection: &mut SqliteConnection, name: &str) -> Result<i64, GovernError> {
+pub(crate) async fn cursor(connection: &mut SqliteConnection, name: &str) -> Result<i64, GovernError> {
     let row: Option<i64> = sqlx::query_scalar("SELECT row FROM cursors WHERE name = ?")
         .bind(name)
         .fetch_optional(connection)
@@ -301,7 +307,11 @@ async fn cursor(connection: &mut SqliteConnection, name: &str) -> Result<i64, Go
     Ok(row.unwrap_or(0))
 }
 
-async fn set_cursor(connection: &mut SqliteConnection, name: &str, row: i64) -> Result<(), GovernError> {
+pub(crate) async fn set_cursor(
+    connection: &mut SqliteConnection,
+    name: &str,
+    row: i64,
+) -> Result<(), GovernError> {
     sqlx::query(
         "INSERT INTO cursors (name, row) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET row = excluded.row",
     )

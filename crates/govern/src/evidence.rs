@@ -11,9 +11,10 @@ use sqlx::{Row, SqliteConnection};
 use crate::GovernError;
 use crate::attempts::Attempt;
 use crate::contribution::{DRAWN, MEASURED, WHOLE};
-use crate::metric::{MetricRule, PlanMetric};
+use crate::metric::PlanMetric;
 use crate::store::{from_sql, to_sql};
 use crate::tally::{self, Count};
+use crate::values;
 
 /// Units of an attempt as people ask for them: whoever was ever given the candidate, the controls, both.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
@@ -99,14 +100,18 @@ async fn of_metric(
             .fetch_optional(&mut *connection)
             .await?;
     found.latched = latched.map(|text| serde_json::from_str::<Latched>(&text)).transpose()?;
-    let Some(rule) = &metric.rule else { return Ok(found) };
+    let Some(digest) = metric.digest() else { return Ok(found) };
     let last: Option<i64> =
         sqlx::query_scalar("SELECT last_ms FROM metric_reads WHERE metric = ? AND read > 0")
-            .bind(rule.digest.as_slice())
+            .bind(digest.as_slice())
             .fetch_optional(&mut *connection)
             .await?;
     // What came in before this attempt says nothing about whether the metric is alive in it.
     found.last_outcome = last.map(from_sql).filter(|at| *at >= attempt.begun_ms).map(|at| at / 1_000);
+    if let Some(value) = &metric.value {
+        values::fill(connection, attempt.id, value, &mut found, now_ms).await?;
+        return Ok(found);
+    }
     for count in counts.iter().filter(|count| count.place.kind == MEASURED && count.place.name == metric.name)
     {
         let (cohort, probability) = (count.place.cohort, count.place.probability);
@@ -118,8 +123,8 @@ async fn of_metric(
             _ => CohortCounts { control_units: units, control_bad: bad, ..one },
         });
     }
-    if let Some(window_ms) = metric.window_ms {
-        found.maturing_units = maturing(connection, attempt.id, rule, window_ms, now_ms).await?;
+    if let Some(window) = metric.window_ms {
+        found.maturing_units = maturing(connection, attempt.id, digest, window.ms, now_ms).await?;
     }
     Ok(found)
 }
@@ -128,7 +133,7 @@ async fn of_metric(
 async fn maturing(
     connection: &mut SqliteConnection,
     attempt: i64,
-    rule: &MetricRule,
+    metric: &[u8; 32],
     window_ms: u64,
     now_ms: u64,
 ) -> Result<u64, GovernError> {
@@ -141,7 +146,7 @@ async fn maturing(
                  (SELECT 1 FROM readings r WHERE r.metric = ?2 AND r.unit = u.unit AND r.at_ms >= u.plain_ms)))",
     )
     .bind(attempt)
-    .bind(rule.digest.as_slice())
+    .bind(metric.as_slice())
     .bind(since)
     .fetch_one(connection)
     .await?;

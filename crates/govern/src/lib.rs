@@ -71,6 +71,7 @@ mod trust;
 mod trust_routes;
 mod unit;
 mod unit_rows;
+mod values;
 mod withdraw;
 mod words;
 

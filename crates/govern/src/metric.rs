@@ -6,6 +6,7 @@ use flagstone_compile::model::{BadTest, Bound, Metric};
 use serde_json::json;
 
 use crate::canonical::{canonical, sha256};
+use crate::values::ValueMetric;
 
 /// The slice that carries the further name of an outcome (a metric's `name`), e.g. which evaluation gave the score.
 pub(crate) const LABEL_SLICE: &str = "name";
@@ -25,10 +26,29 @@ pub(crate) struct MetricRule {
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct PlanMetric {
     pub(crate) name: String,
-    /// None for a mean, which has no bad outcomes to count: it stays without data.
+    /// How it counts bad outcomes; none when it measures values.
     pub(crate) rule: Option<MetricRule>,
-    /// Milliseconds after the enrolment within which outcomes count; none: all later ones.
-    pub(crate) window_ms: Option<u64>,
+    /// How it measures values; none when it counts bad outcomes.
+    pub(crate) value: Option<ValueMetric>,
+    /// How long after the enrolment the outcomes that are counted count; none: always.
+    pub(crate) window_ms: Option<Window>,
+}
+
+/// The follow-up of a unit whose bad outcomes are counted, in milliseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Window {
+    /// How long after the enrolment outcomes count.
+    pub(crate) ms: u64,
+    /// How long after that they may still come in; none: always.
+    pub(crate) grace_ms: Option<u64>,
+}
+
+impl PlanMetric {
+    /// The digest of its rule, by which its readings are known.
+    pub(crate) fn digest(&self) -> Option<&[u8; 32]> {
+        let counted = self.rule.as_ref().map(|rule| &rule.digest);
+        counted.or(self.value.as_ref().map(|value| &value.rule.digest))
+    }
 }
 
 /// What a rule makes of one outcome.
@@ -46,7 +66,7 @@ pub(crate) enum Reading {
 }
 
 impl MetricRule {
-    /// The rule of a metric that counts bad outcomes; none for means.
+    /// The rule of a metric that counts bad outcomes; none for one that measures values.
     pub(crate) fn new(metric: &Metric) -> Option<Self> {
         let tests = metric.bad()?.to_vec();
         let rule = json!({"event": metric.event, "label": metric.label, "bad": tests});

@@ -2,15 +2,16 @@
 //! definition that the snapshot was compiled from.
 
 use flagstone_compile::Definition;
-use flagstone_compile::model::{Flag, Guardrail, Role as GuardrailRole, Rollout};
+use flagstone_compile::model::{Flag, Guardrail, Metric, Role as GuardrailRole, Rollout};
 use flagstone_judge::limits::SHARE_TOTAL;
-use flagstone_judge::{GuardrailRule, PlanRules, Role, StageRule};
+use flagstone_judge::{GuardrailRule, MetricKind, PlanRules, Role, StageRule};
 use flagstone_snapshot::Snapshot;
 use serde_json::json;
 
 use crate::canonical::{canonical, sha256};
 use crate::limits;
-use crate::metric::{MetricRule, PlanMetric};
+use crate::metric::{MetricRule, PlanMetric, Window};
+use crate::values::{self, ValueMetric};
 
 /// A flag with a rollout plan, ready to be judged.
 #[derive(Debug, Clone, PartialEq)]
@@ -99,7 +100,7 @@ pub(crate) fn plans(
             candidate: rollout.candidate.to_string(),
             stages,
             ceiling: plan.ceiling(),
-            rules: rules(rollout, plan.ceiling(), staleness),
+            rules: rules(definition, rollout, plan.ceiling(), staleness),
             fingerprint: fingerprint(&sealed, plan.salt(), flag, rollout, definition, &metrics),
             metrics,
             attempt: 0,
@@ -127,20 +128,37 @@ fn metrics(definition: &Definition, rollout: &Rollout) -> Vec<PlanMetric> {
         if metrics.iter().any(|metric| metric.name == name) {
             continue;
         }
-        let metric = definition.metric(&name);
-        metrics.push(PlanMetric {
-            name,
-            rule: metric.and_then(MetricRule::new),
-            window_ms: metric.and_then(|metric| metric.window).map(|seconds| seconds.saturating_mul(1_000)),
-        });
+        let authored = definition.metric(&name);
+        metrics.push(metric(name, authored));
     }
     metrics
 }
 
-fn rules(rollout: &Rollout, ceiling: Option<u8>, staleness: u64) -> PlanRules {
+/// A metric of the definition, as outcomes are read for it; it stays without data when the definition has none of that name.
+pub(crate) fn metric(name: String, authored: Option<&Metric>) -> PlanMetric {
+    let milliseconds = |seconds: u64| seconds.saturating_mul(1_000);
+    let window = |metric: &Metric| {
+        let ms = milliseconds(metric.window?);
+        Some(Window { ms, grace_ms: metric.grace_in_force().map(milliseconds) })
+    };
+    PlanMetric {
+        name,
+        rule: authored.and_then(MetricRule::new),
+        value: authored.and_then(ValueMetric::new),
+        window_ms: authored.and_then(window),
+    }
+}
+
+/// How a metric of the definition is judged.
+fn kind(definition: &Definition, metric: &str) -> MetricKind {
+    definition.metric(metric).map_or(MetricKind::Rate, values::kind)
+}
+
+fn rules(definition: &Definition, rollout: &Rollout, ceiling: Option<u8>, staleness: u64) -> PlanRules {
     let success = rollout.success.iter().map(|success| GuardrailRule {
         metric: success.metric.to_string(),
         role: if success.better { Role::Success } else { Role::Observe },
+        kind: kind(definition, &success.metric),
         ..GuardrailRule::default()
     });
     let stages = rollout.stages.iter().map(|stage| StageRule {
@@ -154,7 +172,12 @@ fn rules(rollout: &Rollout, ceiling: Option<u8>, staleness: u64) -> PlanRules {
         ship_if_not_harmful: false,
     });
     PlanRules {
-        guardrails: rollout.guardrails.iter().map(guardrail_rule).chain(success).collect(),
+        guardrails: rollout
+            .guardrails
+            .iter()
+            .map(|one| guardrail_rule(definition, one))
+            .chain(success)
+            .collect(),
         stages: stages.collect(),
         staleness,
         ceiling,
@@ -162,17 +185,22 @@ fn rules(rollout: &Rollout, ceiling: Option<u8>, staleness: u64) -> PlanRules {
     }
 }
 
-fn guardrail_rule(guardrail: &Guardrail) -> GuardrailRule {
+fn guardrail_rule(definition: &Definition, guardrail: &Guardrail) -> GuardrailRule {
     let part = |parts: u32| f64::from(parts) / f64::from(SHARE_TOTAL);
     GuardrailRule {
         metric: guardrail.metric.to_string(),
         role: match guardrail.role {
             GuardrailRole::Tripwire => Role::Tripwire,
             GuardrailRole::Deterioration => Role::Deterioration,
+            GuardrailRole::Guardrail => Role::Guardrail,
+            GuardrailRole::Success => Role::Success,
             GuardrailRole::Signal => Role::Signal,
+            GuardrailRole::Health => Role::Health,
+            GuardrailRole::Observe => Role::Observe,
         },
         share: part(guardrail.share),
         not_worse_by: guardrail.promote.map(|promote| part(promote.not_worse_by)),
+        kind: kind(definition, &guardrail.metric),
         ..GuardrailRule::default()
     }
 }

@@ -1,10 +1,13 @@
 //! The status: all that the dashboard and a script want to know, as one JSON object. Described in docs/govern.md.
 
+use std::collections::BTreeMap;
+
 use flagstone_events::to_hex;
 use serde_json::{Map, Value, json};
 use sqlx::{Row, SqliteConnection};
 
 use crate::attempts;
+use crate::contribution::LATE;
 use crate::governor::{Governor, Steering};
 use crate::ingest::read_ranges;
 use crate::ranges::coverage;
@@ -84,19 +87,29 @@ async fn flag(connection: &mut SqliteConnection, one: &Steered) -> Result<Value,
             "approved": plan.ceiling.is_some_and(|ceiling| index <= ceiling),
         })
     }).collect();
+    let missed = missed(connection, one).await?;
     let guardrails: Vec<Value> = one
         .judgement
         .metrics
         .iter()
         .map(|metric| {
             let mut json = serde_json::to_value(metric).unwrap_or_default();
-            let rule = plan.rules.guardrails.iter().find(|rule| rule.metric == metric.metric && rule.role == metric.role);
-            let countable = plan.metrics.iter().any(|known| known.name == metric.metric && known.rule.is_some());
-            extend(&mut json, json!({
-                "share": rule.map(|rule| rule.share),
-                "notWorseBy": rule.and_then(|rule| rule.not_worse_by),
-                "note": (!countable).then_some("a mean: this version judges shares of units with a bad outcome only"),
-            }));
+            let rule = plan
+                .rules
+                .guardrails
+                .iter()
+                .find(|rule| rule.metric == metric.metric && rule.role == metric.role);
+            let (late, unread) = missed.get(&metric.metric).copied().unwrap_or_default();
+            extend(
+                &mut json,
+                json!({
+                    "share": rule.map(|rule| rule.share),
+                    "notWorseBy": rule.and_then(|rule| rule.not_worse_by),
+                    "kind": rule.map(|rule| rule.kind),
+                    "late": late,
+                    "unread": unread,
+                }),
+            );
             json
         })
         .collect();
@@ -125,6 +138,30 @@ async fn flag(connection: &mut SqliteConnection, one: &Steered) -> Result<Value,
         "sampleRatio": {"logE": one.judgement.sample_ratio_log_e, "logThreshold": one.judgement.sample_ratio_log_threshold},
         "alpha": {"attempt": one.judgement.attempt_alpha, "rollout": plan.rules.alpha},
     }))
+}
+
+/// For each metric, the outcomes of this attempt that came in too late, and those of its event that it could not read.
+async fn missed(
+    connection: &mut SqliteConnection,
+    one: &Steered,
+) -> Result<BTreeMap<String, (u64, u64)>, GovernError> {
+    let mut missed: BTreeMap<String, (u64, u64)> = BTreeMap::new();
+    for row in sqlx::query("SELECT name, units FROM tallies WHERE attempt = ? AND kind = ?")
+        .bind(one.attempt.id)
+        .bind(LATE)
+        .fetch_all(&mut *connection)
+        .await?
+    {
+        missed.entry(row.try_get("name")?).or_default().0 = from_sql(row.try_get("units")?);
+    }
+    for metric in &one.plan.metrics {
+        let unread: Option<i64> = sqlx::query_scalar("SELECT unread FROM metric_reads WHERE metric = ?")
+            .bind(metric.digest().map(<[u8; 32]>::as_slice))
+            .fetch_optional(&mut *connection)
+            .await?;
+        missed.entry(metric.name.clone()).or_default().1 = from_sql(unread.unwrap_or(0));
+    }
+    Ok(missed)
 }
 
 /// Counts over all reporters since the store began.

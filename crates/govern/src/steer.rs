@@ -1,5 +1,6 @@
 //! The tick: take in what came, judge every plan, act, and tell: stages and halts go out with the next pulse at once.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use flagstone_judge::{Evidence, Judgement, RolloutState};
@@ -15,7 +16,7 @@ use crate::operator::{self, OperatorHalt};
 use crate::plan::Plan;
 use crate::pulse::Says;
 use crate::snapshots::Current;
-use crate::{GovernError, pulse, stage, status, withdraw};
+use crate::{GovernError, pulse, stage, status, values, withdraw};
 
 /// One plan after a tick, with all that the status shows of it.
 #[derive(Debug, Clone)]
@@ -45,7 +46,7 @@ impl Governor {
     /// The same for a caller that holds the steering.
     pub(crate) async fn tick_locked(&self, steering: &mut Steering) -> Result<(), GovernError> {
         let now_ms = self.now_ms();
-        self.take_in(steering.current.as_ref()).await?;
+        self.take_in(steering.current.as_ref(), now_ms).await?;
         self.skip_outage(steering.current.as_ref(), now_ms).await?;
         // Counting reads a lot; it is done beside the writer, so that reporters need not wait for it.
         let counted = self.count(steering.current.as_ref(), now_ms).await?;
@@ -89,7 +90,7 @@ impl Governor {
     }
 
     /// Derives units, readings and counts from the events that came since the last time, a little at a time.
-    async fn take_in(&self, current: Option<&Current>) -> Result<(), GovernError> {
+    async fn take_in(&self, current: Option<&Current>, now_ms: u64) -> Result<(), GovernError> {
         let plans = current.map(|current| current.plans.as_slice()).unwrap_or_default();
         let live: Vec<Live> =
             plans.iter().map(|plan| Live { attempt: plan.attempt, metrics: plan.metrics.clone() }).collect();
@@ -124,7 +125,37 @@ impl Governor {
                 }
             }
         }
-        Ok(())
+        self.take_in_values(&live, now_ms).await
+    }
+
+    /// The same for metrics that measure values: outcomes as they read them, then the units that this or the time concerns.
+    async fn take_in_values(&self, live: &[Live], now_ms: u64) -> Result<(), GovernError> {
+        let metrics = live.iter().flat_map(|live| &live.metrics).filter_map(|metric| metric.value.as_ref());
+        let rules: BTreeMap<[u8; 32], _> = metrics.map(|metric| (metric.rule.digest, &metric.rule)).collect();
+        if rules.is_empty() {
+            return Ok(());
+        }
+        for rule in rules.into_values() {
+            loop {
+                let mut write = self.store.write().await?;
+                let read = values::outcomes(&mut write, rule, live).await?;
+                write.commit().await?;
+                if read == 0 {
+                    break;
+                }
+            }
+        }
+        loop {
+            let mut write = self.store.write().await?;
+            let settled = values::settle(&mut write, live, now_ms).await?;
+            if settled == 0 {
+                values::handed(&mut write, live, now_ms).await?;
+            }
+            write.commit().await?;
+            if settled == 0 {
+                return Ok(());
+            }
+        }
     }
 
     /// Each plan with its attempt and its evidence.

@@ -87,7 +87,7 @@ pub(crate) async fn readings<'k>(
     let mut found: BTreeMap<Vec<u8>, Vec<Reading>> = BTreeMap::new();
     for some in units.chunks(ROWS) {
         let mut query: QueryBuilder<Sqlite> =
-            QueryBuilder::new("SELECT unit, at_ms, bad FROM readings WHERE metric = ");
+            QueryBuilder::new("SELECT unit, at_ms, bad, received_ms FROM readings WHERE metric = ");
         query.push_bind(metric.as_slice()).push(" AND unit IN (");
         let mut list = query.separated(", ");
         for unit in some {
@@ -95,14 +95,16 @@ pub(crate) async fn readings<'k>(
         }
         query.push(") ORDER BY unit, at_ms, bad");
         for row in query.build().persistent(false).fetch_all(&mut *connection).await? {
-            let reading = Reading { at_ms: from_sql(row.try_get("at_ms")?), bad: row.try_get("bad")? };
+            let (at_ms, received_ms) =
+                (from_sql(row.try_get("at_ms")?), from_sql(row.try_get("received_ms")?));
+            let reading = Reading { at_ms, bad: row.try_get("bad")?, received_ms };
             found.entry(row.try_get("unit")?).or_default().push(reading);
         }
     }
     Ok(found)
 }
 
-/// Adds readings; those that are there stay.
+/// Adds readings; those that are there stay, as of when they first came in.
 pub(crate) async fn add_readings(
     connection: &mut SqliteConnection,
     metric: &[u8; 32],
@@ -110,13 +112,18 @@ pub(crate) async fn add_readings(
 ) -> Result<(), GovernError> {
     for some in readings.chunks(ROWS) {
         let mut query: QueryBuilder<Sqlite> =
-            QueryBuilder::new("INSERT OR IGNORE INTO readings (metric, unit, at_ms, bad) ");
+            QueryBuilder::new("INSERT INTO readings (metric, unit, at_ms, bad, received_ms) ");
         query.push_values(some, |mut row, (unit, reading)| {
             row.push_bind(metric.as_slice())
                 .push_bind(unit.as_slice())
                 .push_bind(to_sql(reading.at_ms).unwrap_or(i64::MAX))
-                .push_bind(reading.bad);
+                .push_bind(reading.bad)
+                .push_bind(to_sql(reading.received_ms).unwrap_or(i64::MAX));
         });
+        query.push(
+            " ON CONFLICT (metric, unit, at_ms, bad) DO UPDATE SET received_ms = excluded.received_ms
+             WHERE excluded.received_ms < readings.received_ms",
+        );
         query.build().persistent(false).execute(&mut *connection).await?;
     }
     Ok(())

@@ -7,11 +7,12 @@ use flagstone_events::{Body, Event, Withdrawal};
 use sqlx::{QueryBuilder, Row, Sqlite, SqliteConnection};
 
 use crate::GovernError;
-use crate::contribution::{of_exposure, of_metric};
+use crate::contribution::{late_of, of_exposure, of_metric};
 use crate::derive::{self, Live};
 use crate::store::{count, from_sql, to_sql};
 use crate::tally::Changes;
 use crate::unit_rows::{self, UnitKey};
+use crate::values;
 
 /// Units taken out of the counts in one step.
 const AT_ONCE: u32 = 200;
@@ -136,6 +137,7 @@ async fn one(
                 of_metric(&metric.name, old, &readings, metric.window_ms),
                 Vec::new(),
             );
+            changes.moved(live.attempt, late_of(&metric.name, old, &readings, metric.window_ms), Vec::new());
         }
     }
     changes.store(connection).await?;
@@ -145,6 +147,7 @@ async fn one(
         .bind(at_ms)
         .execute(&mut *connection)
         .await?;
+    values::forget(connection, unit, at_ms, live).await?;
     // A unit that has consented again since comes back with what it did since.
     derive::exposures_of_unit(connection, unit, live).await?;
     sqlx::query("UPDATE withdrawals SET pending = 0 WHERE stream = 'production' AND unit = ?")

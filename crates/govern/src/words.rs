@@ -1,7 +1,7 @@
 //! The verdict in one sentence, and what happens next: what people read first.
 
 use flagstone_judge::limits::SHARE_TOTAL;
-use flagstone_judge::{Action, Role};
+use flagstone_judge::{Action, Estimate, MetricJudgement, Role};
 
 use crate::attempts::Phase;
 use crate::plan::PlanStage;
@@ -117,25 +117,44 @@ fn harm(one: &Steered) -> String {
     let fired = one.judgement.metrics.iter().filter(|metric| {
         metric.latched.is_some() && matches!(metric.role, Role::Tripwire | Role::Deterioration)
     });
-    let told: Vec<String> = fired
-        .map(|metric| {
-            format!(
-                "`{}` is worse, bad for {} of {} with `{}` and {} of {} with `{}`",
-                metric.metric,
-                count(metric.treated_bad, "unit"),
-                grouped(metric.treated_units),
-                one.plan.candidate,
-                grouped(metric.control_bad),
-                grouped(metric.control_units),
-                one.plan.baseline
-            )
-        })
-        .collect();
+    let told: Vec<String> = fired.map(|metric| told(metric, one)).collect();
     if told.is_empty() {
         one.attempt.standing.reasons.first().cloned().unwrap_or_default()
     } else {
         told.join("; ")
     }
+}
+
+/// A metric that took it back, as people read it.
+fn told(metric: &MetricJudgement, one: &Steered) -> String {
+    let (name, candidate, baseline) = (&metric.metric, &one.plan.candidate, &one.plan.baseline);
+    match metric.estimate {
+        Some(Estimate { treatment, control: Some(control), .. }) => format!(
+            "`{name}` is worse, {} with `{candidate}` and {} with `{baseline}`",
+            plain(treatment),
+            plain(control)
+        ),
+        Some(Estimate { treatment, difference, .. }) => format!(
+            "`{name}` is below its bar of {}, {} with `{candidate}`",
+            plain(treatment - difference),
+            plain(treatment)
+        ),
+        None => format!(
+            "`{name}` is worse, bad for {} of {} with `{candidate}` and {} of {} with `{baseline}`",
+            count(metric.treated_bad, "unit"),
+            grouped(metric.treated_units),
+            grouped(metric.control_bad),
+            grouped(metric.control_units),
+        ),
+    }
+}
+
+/// A measured number to four significant digits.
+fn plain(value: f64) -> String {
+    let before = if value == 0.0 { 0 } else { value.abs().log10().floor() as i32 };
+    let digits = usize::try_from(3 - before).unwrap_or(0).min(9);
+    let text = format!("{value:.digits$}");
+    if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text }
 }
 
 fn first_name(one: &Steered) -> &str {
@@ -179,5 +198,7 @@ mod tests {
         assert_eq!(count(1, "unit"), "1 unit");
         assert_eq!(count(1_234_567, "unit"), "1,234,567 units");
         assert_eq!(count(123, "unit"), "123 units");
+        let plains = [0.0, 0.012_345, -1.5, 1_234.56, 98_765.4].map(plain);
+        assert_eq!(plains, ["0", "0.01235", "-1.5", "1235", "98765"]);
     }
 }

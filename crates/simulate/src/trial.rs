@@ -121,7 +121,7 @@ pub fn trials(source: &Source, rates: &BaseRates, staleness: u64) -> Result<Vec<
         let Some(plan) = sealed.and_then(|sealed| sealed.plan()) else { continue };
         let stages = rungs(&plan, rollout);
         let Some(first) = stages.iter().position(|stage| stage.randomised) else { continue };
-        let rules = rules(rollout, plan.ceiling(), staleness);
+        let rules = rules(&definition, rollout, plan.ceiling(), staleness);
         trials.push(Trial {
             flag: flag.key.to_string(),
             meters: meters(&definition, &rules, rates),
@@ -156,9 +156,11 @@ fn begin(plan: &flagstone_snapshot::Plan<'_>, stages: &[Rung]) -> u64 {
     BEGIN.min(until.saturating_sub(climb)).max(plan.not_before()).max(first_step)
 }
 
-/// What the judge is told; the same as the control plane tells it.
-fn rules(rollout: &Rollout, ceiling: Option<u8>, staleness: u64) -> PlanRules {
-    let success = rollout.success.iter().map(|success| GuardrailRule {
+/// What the judge is told; the same as the control plane tells it, but for metrics that measure values: populations have
+/// none, so a rule that waits for them would never be met.
+fn rules(definition: &Definition, rollout: &Rollout, ceiling: Option<u8>, staleness: u64) -> PlanRules {
+    let counts = |metric: &str| definition.metric(metric).is_some_and(|metric| metric.bad().is_some());
+    let success = rollout.success.iter().filter(|success| counts(&success.metric)).map(|success| GuardrailRule {
         metric: success.metric.to_string(),
         role: if success.better { Role::Success } else { Role::Observe },
         ..GuardrailRule::default()
@@ -174,7 +176,13 @@ fn rules(rollout: &Rollout, ceiling: Option<u8>, staleness: u64) -> PlanRules {
         ship_if_not_harmful: false,
     });
     PlanRules {
-        guardrails: rollout.guardrails.iter().map(guardrail).chain(success).collect(),
+        guardrails: rollout
+            .guardrails
+            .iter()
+            .filter(|one| counts(&one.metric))
+            .map(guardrail)
+            .chain(success)
+            .collect(),
         stages: stages.collect(),
         staleness,
         ceiling,
@@ -189,7 +197,11 @@ fn guardrail(guardrail: &Guardrail) -> GuardrailRule {
         role: match guardrail.role {
             model::Role::Tripwire => Role::Tripwire,
             model::Role::Deterioration => Role::Deterioration,
+            model::Role::Guardrail => Role::Guardrail,
+            model::Role::Success => Role::Success,
             model::Role::Signal => Role::Signal,
+            model::Role::Health => Role::Health,
+            model::Role::Observe => Role::Observe,
         },
         share: part(guardrail.share),
         not_worse_by: guardrail.promote.map(|promote| part(promote.not_worse_by)),
@@ -197,7 +209,7 @@ fn guardrail(guardrail: &Guardrail) -> GuardrailRule {
     }
 }
 
-/// The metrics of the rules that count bad outcomes; means are not simulated and stay without data.
+/// The metrics of the rules: those that count bad outcomes.
 fn meters(definition: &Definition, rules: &PlanRules, rates: &BaseRates) -> Vec<Meter> {
     let mut meters: Vec<Meter> = Vec::new();
     for rule in &rules.guardrails {

@@ -1,4 +1,4 @@
-//! A metric: which outcomes count, and what about them is bad or is averaged.
+//! A metric: which outcomes count, and what about them is bad or is measured.
 
 use serde::Serialize;
 
@@ -20,9 +20,23 @@ pub struct Metric {
     pub measure: Measure,
     /// Seconds after a unit's first exposure within which outcomes count; none: all later ones.
     pub window: Option<u64>,
+    /// Seconds after the window within which outcomes may still come in. None: for counts of bad units no limit, for
+    /// values [`DEFAULT_GRACE`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub grace: Option<u64>,
+    /// Values: the quantity as it was before the plan, in micros; margins are shares of its magnitude.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub baseline: Option<i64>,
+    /// Values: units of both arms together that are expected when the decision is due.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub planned: Option<u64>,
     /// Samples that people judge.
     pub audit: Option<Audit>,
 }
+
+/// Seconds of grace where an author who wants values says nothing: the default staleness, since reporters that are silent
+/// for longer hold the rollout anyway.
+pub const DEFAULT_GRACE: u64 = 900;
 
 impl Metric {
     /// The tests of a metric that counts bad outcomes; an outcome is bad when any of them holds.
@@ -30,26 +44,79 @@ impl Metric {
     pub fn bad(&self) -> Option<&[BadTest]> {
         match &self.measure {
             Measure::Bad(tests) => Some(tests),
-            Measure::Mean { .. } => None,
+            _ => None,
         }
+    }
+
+    /// Seconds after the window after which an outcome is too late; none: it never is.
+    #[must_use]
+    pub fn grace_in_force(&self) -> Option<u64> {
+        let of_values = self.window.filter(|_| self.bad().is_none()).map(|_| DEFAULT_GRACE);
+        self.grace.or(of_values)
     }
 }
 
 /// What about an outcome counts.
+///
+/// Units were randomised, not outcomes, so every kind makes one observation of a unit, over its window.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Measure {
-    /// Whether it is bad.
+    /// Whether one is bad.
     Bad(Vec<BadTest>),
-    /// The mean of one of its measures.
+    /// The mean, over units, of the sum of one of its measures.
     Mean {
         /// Name of the measure.
         of: String,
         /// Which way is good.
         better: Better,
-        /// Values beyond this many micros (either side of zero) count as this.
+        /// A unit's values beyond this many micros (either side of zero) count as this.
         winsorise: Option<i64>,
+        /// Seconds before its first exposure over which the same unit's outcomes explain it (CUPED).
+        #[serde(skip_serializing_if = "Option::is_none")]
+        adjust: Option<u64>,
     },
+    /// The sum of one measure over the sum of another, all units of an arm together.
+    Ratio {
+        /// Name of the measure above.
+        of: String,
+        /// Name of the measure below; none: the number of outcomes.
+        per: Option<String>,
+        /// Which way is good.
+        better: Better,
+    },
+    /// Whether the mean score of treated units is above a bar.
+    Score {
+        /// Name of the measure, between 0 and 1.
+        of: String,
+        /// The bar, parts of `SHARE_TOTAL`.
+        bar: u32,
+        /// Seconds of a batch of scores.
+        batch: u64,
+    },
+    /// A quantile of the units' first values.
+    Quantile {
+        /// Name of the measure.
+        of: String,
+        /// Which quantile, parts of `SHARE_TOTAL`.
+        at: u32,
+        /// Which way is good.
+        better: Better,
+    },
+}
+
+impl Measure {
+    /// What the author called it.
+    #[must_use]
+    pub fn key(&self) -> &'static str {
+        match self {
+            Measure::Bad(_) => "bad",
+            Measure::Mean { .. } => "mean",
+            Measure::Ratio { .. } => "ratio",
+            Measure::Score { .. } => "score",
+            Measure::Quantile { .. } => "quantile",
+        }
+    }
 }
 
 /// One way to be bad.

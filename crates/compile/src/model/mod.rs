@@ -17,7 +17,7 @@ use serde::{Serialize, Serializer};
 pub use canary::Canary;
 pub use flag::{Flag, State, Variant};
 pub use keys::{KeyList, Store};
-pub use metric::{Audit, BadTest, Better, Bound, Measure, Metric};
+pub use metric::{Audit, BadTest, Better, Bound, DEFAULT_GRACE, Measure, Metric};
 pub use rollout::{
     Admission, Advance, Fairness, Guardrail, Intake, Need, NotWorseBy, Pause, Role, Rollout, Stage, Step,
     Success, Watch, Who,

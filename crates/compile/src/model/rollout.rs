@@ -188,10 +188,18 @@ pub struct Guardrail {
 pub enum Role {
     /// A single bad outcome takes the flag back.
     Tripwire,
-    /// Evidence of more bad outcomes than the baseline's takes the flag back.
+    /// Evidence of harm takes the flag back.
     Deterioration,
+    /// Must be shown to be no worse than its margin before promotion; never takes back.
+    Guardrail,
+    /// Must be shown to be better before the last stage opens.
+    Success,
     /// Holds, never takes back.
     Signal,
+    /// Measures the measuring: a difference between the arms makes the evidence invalid, which holds.
+    Health,
+    /// Counted and shown, never acts.
+    Observe,
 }
 
 /// `promote: { notWorseBy: 10% }`: the margin of non-inferiority, relative to the baseline.

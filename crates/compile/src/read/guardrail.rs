@@ -3,7 +3,7 @@
 use flagstone_snapshot::SHARE_TOTAL;
 
 use crate::diagnostic::{Code, Diagnostic};
-use crate::model::{Definition, Guardrail, Measure, NotWorseBy, Role};
+use crate::model::{Definition, Guardrail, NotWorseBy, Role};
 use crate::read::{Fields, Reader};
 use crate::span::Span;
 use crate::tree::Node;
@@ -28,36 +28,21 @@ impl Reader<'_> {
         let mut fields = Fields::open(self, "a guardrail", node)?;
         let metric = fields.need(self, "a guardrail", "metric").and_then(|node| self.text("metric", node));
         let role = fields.need(self, "a guardrail", "role").and_then(|node| {
-            self.word(
-                "role",
-                node,
-                &[
-                    ("tripwire", Role::Tripwire),
-                    ("deterioration", Role::Deterioration),
-                    ("signal", Role::Signal),
-                ],
-            )
+            let words = Role::ALL.map(|role| (role.as_str(), role));
+            self.word("role", node, &words)
         });
         let share_node = fields.take("share");
         let share = share_node.and_then(|node| self.share("share", node));
-        let promote = fields.take("promote").and_then(|node| self.promote(node));
+        let promote_node = fields.take("promote");
+        let promote = promote_node.and_then(|node| self.promote(node));
         fields.finish(self, "a guardrail", true);
         let (metric, role) = (metric?, role?);
         let names = set.metrics.iter().map(|metric| metric.name.as_str());
         if self.known("metric", &metric, names)
             && let Some(found) = set.metric(&metric)
-            && matches!(found.measure, Measure::Mean { .. })
-            && role != Role::Signal
         {
-            self.refuse(
-                Diagnostic::error(
-                    Code::MetricRole,
-                    metric.span,
-                    format!("`{metric}` takes a mean, so it cannot be a `{}`", role.as_str()),
-                )
-                .label(found.name.span, "declared here")
-                .hint("make it a `signal`, or say in the metric what is `bad`"),
-            );
+            let margin = promote.zip(promote_node.map(|node| node.span));
+            self.fits(&metric, found, role, margin);
         }
         if let (Some(node), true) = (share_node, role != Role::Deterioration) {
             self.refuse(
@@ -124,13 +109,28 @@ impl Reader<'_> {
 }
 
 impl Role {
+    /// All of them.
+    pub const ALL: [Role; 7] = [
+        Role::Tripwire,
+        Role::Deterioration,
+        Role::Guardrail,
+        Role::Success,
+        Role::Signal,
+        Role::Health,
+        Role::Observe,
+    ];
+
     /// The role as authored.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
             Role::Tripwire => "tripwire",
             Role::Deterioration => "deterioration",
+            Role::Guardrail => "guardrail",
+            Role::Success => "success",
             Role::Signal => "signal",
+            Role::Health => "health",
+            Role::Observe => "observe",
         }
     }
 }

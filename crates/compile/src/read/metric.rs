@@ -1,7 +1,8 @@
-//! Metrics: `event`, and either `bad` (counted) or `mean` (averaged).
+//! Metrics: `event`, and one of `bad` (counted), `mean`, `ratio`, `score` and `quantile` (measured, in `measure`).
 
 use crate::diagnostic::{Code, Diagnostic};
 use crate::model::{Audit, BadTest, Better, Bound, Measure, Metric};
+use crate::read::measure::{Kind, Modifiers};
 use crate::read::{Fields, Reader};
 use crate::span::Spanned;
 use crate::tree::{Member, Node, Value};
@@ -11,54 +12,86 @@ impl Reader<'_> {
         let mut fields = Fields::open(self, &name, node)?;
         let event = fields.need(self, "a metric", "event").and_then(|node| self.text("event", node));
         let label = fields.text(self, "name");
-        let bad = fields.take("bad");
-        let mean = fields.take("mean");
-        let better = fields.take("better").and_then(|node| {
-            self.word("better", node, &[("higher", Better::Higher), ("lower", Better::Lower)])
-        });
-        let averaged = mean.and_then(Node::as_text).unwrap_or_default();
-        let winsorise = fields.take("winsorise").and_then(|node| self.micros("winsorise", node, averaged));
+        let kinds: Vec<(Kind, &Node)> =
+            Kind::ALL.into_iter().filter_map(|kind| Some((kind, fields.take(kind.key())?))).collect();
+        let modifiers = Modifiers {
+            better: fields.take("better"),
+            winsorise: fields.take("winsorise"),
+            adjust: fields.take("adjust"),
+            baseline: fields.take("baseline"),
+            planned: fields.take("planned"),
+        };
         let window = fields.take("window").and_then(|node| self.duration("window", node));
+        let grace_node = fields.take("grace");
+        let grace = grace_node.and_then(|node| self.duration("grace", node));
         let audit = fields.take("audit").and_then(|node| self.audit(node));
         let head = fields.head();
         fields.finish(self, "a metric", true);
-        let measure = match (bad, mean) {
-            (Some(bad), None) => self.bad(bad, label.as_deref()),
-            (None, Some(mean)) => {
-                if better.is_none() {
-                    self.push(
-                        Diagnostic::error(
-                            Code::Metric,
-                            name.span,
-                            format!("`{name}` does not say which way is good"),
-                        )
-                        .hint("add `better: higher` or `better: lower`"),
-                    );
-                }
-                let of = self.text("mean", mean)?.value;
-                Some(Measure::Mean { of, better: better?, winsorise })
+        if let (Some(node), None) = (grace_node, window) {
+            self.push(
+                Diagnostic::error(Code::Metric, node.span, format!("`{name}` has `grace` and no `window`"))
+                    .hint("`grace` is how long after the `window` outcomes may still come in"),
+            );
+        }
+        let (kind, node) = match kinds.as_slice() {
+            [one] => *one,
+            [(first, _), (second, _), ..] => {
+                let message = format!("`{name}` has both `{}` and `{}`", first.key(), second.key());
+                self.push(Diagnostic::error(Code::Metric, name.span, message).hint("make it two metrics"));
+                return None;
             }
-            (Some(_), Some(_)) => {
-                self.push(
-                    Diagnostic::error(
-                        Code::Metric,
-                        name.span,
-                        format!("`{name}` both counts what is `bad` and takes a `mean`"),
-                    )
-                    .hint("make it two metrics"),
-                );
-                None
-            }
-            (None, None) => {
+            [] => {
                 self.push(
                     Diagnostic::error(Code::Metric, head, format!("`{name}` measures nothing")).hint(
                         "say what is bad, as `bad: { score: { below: 0.5 } }`, or what to average, as `mean: cost`",
                     ),
                 );
-                None
+                return None;
             }
         };
-        Some(Metric { name, event: event?.value, label, measure: measure?, window, audit })
+        let better = self.modifiers(&name, kind, &modifiers);
+        let measure = match kind {
+            Kind::Bad => self.bad(node, label.as_deref()),
+            _ => self.measured(&name, kind, node, better, &modifiers),
+        };
+        if let (Kind::Score, None) = (kind, window) {
+            self.push(
+                Diagnostic::error(Code::Metric, name.span, format!("`{name}` is a score without a `window`"))
+                    .hint("a unit's score is the mean over its window: add `window: 24h`"),
+            );
+        }
+        let measure = measure?;
+        let of = measure.of().unwrap_or_default();
+        let baseline = modifiers.baseline.and_then(|node| self.micros("baseline", node, of));
+        let planned = modifiers.planned.and_then(|node| self.count("planned", node, "units"));
+        Some(Metric { name, event: event?.value, label, measure, window, grace, baseline, planned, audit })
+    }
+
+    /// Which way is good, and complaints about what means nothing for this kind.
+    fn modifiers(&mut self, name: &Spanned<String>, kind: Kind, modifiers: &Modifiers<'_>) -> Option<Better> {
+        for (key, node) in modifiers.named() {
+            let (Some(node), false) = (node, kind.has(key)) else { continue };
+            let message = format!("`{key}` means nothing beside `{}`", kind.key());
+            // These two were let through when there were only two kinds.
+            let known = kind == Kind::Bad && matches!(key, "better" | "winsorise");
+            let diagnostic = if known {
+                Diagnostic::warning(Code::Metric, node.span, message)
+            } else {
+                Diagnostic::error(Code::Metric, node.span, message)
+            };
+            self.push(diagnostic.maybe_hint(kind.hint(key)));
+        }
+        let better = modifiers.better.and_then(|node| {
+            self.word("better", node, &[("higher", Better::Higher), ("lower", Better::Lower)])
+        });
+        if kind.has("better") && modifiers.better.is_none() {
+            let message = format!("`{name}` does not say which way is good");
+            self.push(
+                Diagnostic::error(Code::Metric, name.span, message)
+                    .hint("add `better: higher` or `better: lower`"),
+            );
+        }
+        better
     }
 
     fn audit(&mut self, node: &Node) -> Option<Audit> {

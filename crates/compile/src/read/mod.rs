@@ -3,11 +3,13 @@
 mod amount;
 mod canaries;
 mod fields;
+mod fits;
 mod flag;
 mod guardrail;
 mod holdout;
 mod layer;
 mod links;
+mod measure;
 mod metric;
 mod prerequisites;
 mod rollout;

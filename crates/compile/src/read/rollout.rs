@@ -43,6 +43,7 @@ impl Reader<'_> {
         }
         fields.finish(self, "a plan", true);
         self.twice(&guardrails);
+        self.twice_success(&guardrails, &success);
         self.divide_budget(&mut guardrails, own.map_or(head, |node| node.span));
 
         let stages = stages_node.map(|node| self.stages(node, set)).unwrap_or_default();
@@ -209,7 +210,12 @@ impl Reader<'_> {
             fields.finish(self, "a criterion of success", true);
             if let Some(metric) = metric {
                 self.known("metric", &metric, set.metrics.iter().map(|metric| metric.name.as_str()));
-                list.push(Success { metric, better: better.unwrap_or(true) });
+                let better = better.unwrap_or(true);
+                let role = if better { Role::Success } else { Role::Observe };
+                if let Some(found) = set.metric(&metric) {
+                    self.fits(&metric, found, role, None);
+                }
+                list.push(Success { metric, better });
             }
         }
         list
