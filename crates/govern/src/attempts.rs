@@ -74,6 +74,8 @@ pub(crate) struct Attempt {
     pub(crate) number: u32,
     pub(crate) fingerprint: [u8; 32],
     pub(crate) begun_ms: u64,
+    /// Its units are counted by slice from the first one on.
+    pub(crate) sliced: bool,
     pub(crate) standing: Standing,
 }
 
@@ -98,7 +100,7 @@ pub(crate) async fn begin(
     now_ms: u64,
 ) -> Result<Attempt, GovernError> {
     let row = sqlx::query(
-        "INSERT INTO attempts (flag, number, fingerprint, begun_ms, phase) VALUES (?, ?, ?, ?, 'closed') RETURNING *",
+        "INSERT INTO attempts (flag, number, fingerprint, begun_ms, phase, sliced) VALUES (?, ?, ?, ?, 'closed', 1) RETURNING *",
     )
     .bind(flag)
     .bind(number)
@@ -191,6 +193,7 @@ fn read(row: &SqliteRow) -> Result<Attempt, GovernError> {
         number: row.try_get("number")?,
         fingerprint: fingerprint.try_into().map_err(|_| GovernError::Stored("fingerprint"))?,
         begun_ms: from_sql(row.try_get("begun_ms")?),
+        sliced: row.try_get("sliced")?,
         standing: Standing {
             phase: Phase::from_text(&phase).ok_or(GovernError::Stored("phase"))?,
             stage: row.try_get("stage")?,

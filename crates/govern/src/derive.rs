@@ -13,19 +13,23 @@ use sqlx::{Row, SqliteConnection};
 use crate::GovernError;
 use crate::contribution::{Reading, of_exposure, of_metric};
 use crate::metric::{self, MetricRule, PlanMetric};
+use crate::slice_plan::SlicePlan;
+use crate::slice_tally::SliceChanges;
 use crate::store::{count, from_sql, to_sql};
 use crate::tally::Changes;
 use crate::unit::{First, Unit};
 use crate::unit_rows::{self, UnitKey, arm_of};
+use crate::unit_slices;
 
 /// Events taken in one step, so that the writer is never taken for long.
-const AT_ONCE: u32 = 4_000;
+pub(crate) const AT_ONCE: u32 = 4_000;
 
 /// An attempt whose counts are kept.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Live {
     pub(crate) attempt: i64,
     pub(crate) metrics: Vec<PlanMetric>,
+    pub(crate) slices: SlicePlan,
 }
 
 /// Takes the next new exposures into units. Returns how many events it read: 0 when there is no more.
@@ -182,12 +186,16 @@ async fn tally_units(
     after: &BTreeMap<UnitKey, Unit>,
     live: &[Live],
 ) -> Result<(), GovernError> {
-    let mut changes = Changes::default();
+    let (mut changes, mut sliced) = (Changes::default(), SliceChanges::default());
     for live in live {
         let mine = || after.iter().filter(|((attempt, _), _)| *attempt == live.attempt);
+        let asked = mine().map(|((_, unit), _)| unit).filter(|_| !live.slices.is_empty());
+        let known = unit_slices::load(connection, asked).await?;
         for (key, new) in mine() {
             let old = before.get(key).map(of_exposure).unwrap_or_default();
-            changes.moved(live.attempt, old, of_exposure(new));
+            let new = of_exposure(new);
+            sliced.moved(live, "", known.get(&key.1), (&old, &new));
+            changes.moved(live.attempt, old, new);
         }
         for metric in &live.metrics {
             let Some(rule) = &metric.rule else { continue };
@@ -196,10 +204,13 @@ async fn tally_units(
             for (key, new) in mine() {
                 let Some(readings) = readings.get(&key.1) else { continue };
                 let part = |unit: &Unit| of_metric(&metric.name, unit, readings, metric.window_ms);
-                changes.moved(live.attempt, before.get(key).map(part).unwrap_or_default(), part(new));
+                let (old, new) = (before.get(key).map(part).unwrap_or_default(), part(new));
+                sliced.moved(live, &metric.name, known.get(&key.1), (&old, &new));
+                changes.moved(live.attempt, old, new);
             }
         }
     }
+    sliced.store(connection).await?;
     changes.store(connection).await
 }
 
@@ -269,7 +280,9 @@ async fn tally_readings(
         fresh.entry(unit.clone()).or_default().push(*reading);
     }
     let before = unit_rows::readings(connection, &rule.digest, fresh.keys()).await?;
-    let mut changes = Changes::default();
+    let (mut changes, mut sliced) = (Changes::default(), SliceChanges::default());
+    let any = live.iter().any(|live| !live.slices.is_empty());
+    let known = unit_slices::load(connection, fresh.keys().filter(|_| any)).await?;
     for live in live {
         let asking = || {
             live.metrics
@@ -286,14 +299,17 @@ async fn tally_readings(
             all.extend(fresh.get(&key).into_iter().flatten());
             for metric in asking() {
                 let part = |readings: &[Reading]| of_metric(&metric.name, &unit, readings, metric.window_ms);
-                changes.moved(live.attempt, part(&old), part(&all));
+                let (old, new) = (part(&old), part(&all));
+                sliced.moved(live, &metric.name, known.get(&key), (&old, &new));
+                changes.moved(live.attempt, old, new);
             }
         }
     }
+    sliced.store(connection).await?;
     changes.store(connection).await
 }
 
-async fn cursor(connection: &mut SqliteConnection, name: &str) -> Result<i64, GovernError> {
+pub(crate) async fn cursor(connection: &mut SqliteConnection, name: &str) -> Result<i64, GovernError> {
     let row: Option<i64> = sqlx::query_scalar("SELECT row FROM cursors WHERE name = ?")
         .bind(name)
         .fetch_optional(connection)
@@ -301,7 +317,11 @@ async fn cursor(connection: &mut SqliteConnection, name: &str) -> Result<i64, Go
     Ok(row.unwrap_or(0))
 }
 
-async fn set_cursor(connection: &mut SqliteConnection, name: &str, row: i64) -> Result<(), GovernError> {
+pub(crate) async fn set_cursor(
+    connection: &mut SqliteConnection,
+    name: &str,
+    row: i64,
+) -> Result<(), GovernError> {
     sqlx::query(
         "INSERT INTO cursors (name, row) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET row = excluded.row",
     )

@@ -12,6 +12,7 @@ use crate::GovernError;
 use crate::attempts::Attempt;
 use crate::contribution::{DRAWN, MEASURED, WHOLE};
 use crate::metric::{MetricRule, PlanMetric};
+use crate::slice_tally;
 use crate::store::{from_sql, to_sql};
 use crate::tally::{self, Count};
 
@@ -65,6 +66,7 @@ pub(crate) async fn gather(
         }
     }
     evidence.multi_exposure = units.both;
+    slice_tally::gather(connection, attempt.id, &mut evidence).await?;
     let row = sqlx::query("SELECT events, last_ms FROM attempt_exposures WHERE attempt = ?")
         .bind(attempt.id)
         .fetch_optional(&mut *connection)

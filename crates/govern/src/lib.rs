@@ -60,6 +60,9 @@ mod pulse;
 mod pulse_live;
 mod ranges;
 mod reports;
+mod slice_plan;
+mod slice_release;
+mod slice_tally;
 mod slices;
 mod snapshots;
 mod stage;
@@ -71,6 +74,7 @@ mod trust;
 mod trust_routes;
 mod unit;
 mod unit_rows;
+mod unit_slices;
 mod withdraw;
 mod words;
 

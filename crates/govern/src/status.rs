@@ -11,7 +11,7 @@ use crate::ranges::coverage;
 use crate::snapshots::mark_json;
 use crate::steer::Steered;
 use crate::store::from_sql;
-use crate::{GovernError, ledger, limits, words};
+use crate::{GovernError, ledger, limits, slice_release, words};
 
 /// The status as JSON text, without the time it is read at.
 pub(crate) async fn of(
@@ -24,7 +24,7 @@ pub(crate) async fn of(
     let tail = ledger::tail(connection, limits::SHOWN_ENTRIES).await?;
     let mut flags = Vec::new();
     for one in steered {
-        flags.push(flag(connection, one).await?);
+        flags.push(flag(connection, governor, one).await?);
     }
     let published = governor.published.borrow().clone();
     let snapshot = steering.current.as_ref().map(|current| {
@@ -73,7 +73,11 @@ fn extend(value: &mut Value, more: Value) {
     }
 }
 
-async fn flag(connection: &mut SqliteConnection, one: &Steered) -> Result<Value, GovernError> {
+async fn flag(
+    connection: &mut SqliteConnection,
+    governor: &Governor,
+    one: &Steered,
+) -> Result<Value, GovernError> {
     let (plan, attempt, standing) = (&one.plan, &one.attempt, &one.attempt.standing);
     let openings = attempts::openings(connection, attempt.id).await?;
     let stages: Vec<Value> = (0_u8..).zip(&plan.stages).map(|(index, stage)| {
@@ -107,7 +111,10 @@ async fn flag(connection: &mut SqliteConnection, one: &Steered) -> Result<Value,
         requirements.push(json!({"text": need, "met": false, "have": "not seen", "need": "seen"}));
     }
     let verdict = words::verdict(one);
-    Ok(json!({
+    let k = governor.config.k_anonymity;
+    let slices = slice_release::Released::of(&one.judgement, &one.inputs, k);
+    let crossings = slice_release::crossings(&plan.slices, &one.inputs.evidence, k);
+    let mut json = json!({
         "flag": plan.flag,
         "owner": plan.owner, "rationale": plan.rationale, "rollbackPlan": plan.rollback_plan,
         "baseline": plan.baseline, "candidate": plan.candidate,
@@ -124,7 +131,17 @@ async fn flag(connection: &mut SqliteConnection, one: &Steered) -> Result<Value,
         "requirements": requirements,
         "sampleRatio": {"logE": one.judgement.sample_ratio_log_e, "logThreshold": one.judgement.sample_ratio_log_threshold},
         "alpha": {"attempt": one.judgement.attempt_alpha, "rollout": plan.rules.alpha},
-    }))
+    });
+    if !plan.slices.is_empty() {
+        extend(
+            &mut json,
+            json!({
+                "slices": slices.slices, "fairness": slices.fairness, "sampleRatioSlices": slices.ratios,
+                "crossings": crossings,
+            }),
+        );
+    }
+    Ok(json)
 }
 
 /// Counts over all reporters since the store began.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use flagstone_judge::{Evidence, Judgement, RolloutState};
+use flagstone_judge::{Evidence, Judgement, PlanRules, RolloutState};
 use flagstone_seal::PulseStage;
 use sqlx::SqliteConnection;
 
@@ -15,7 +15,7 @@ use crate::operator::{self, OperatorHalt};
 use crate::plan::Plan;
 use crate::pulse::Says;
 use crate::snapshots::Current;
-use crate::{GovernError, pulse, stage, status, withdraw};
+use crate::{GovernError, pulse, stage, status, unit_slices, withdraw};
 
 /// One plan after a tick, with all that the status shows of it.
 #[derive(Debug, Clone)]
@@ -91,8 +91,16 @@ impl Governor {
     /// Derives units, readings and counts from the events that came since the last time, a little at a time.
     async fn take_in(&self, current: Option<&Current>) -> Result<(), GovernError> {
         let plans = current.map(|current| current.plans.as_slice()).unwrap_or_default();
-        let live: Vec<Live> =
-            plans.iter().map(|plan| Live { attempt: plan.attempt, metrics: plan.metrics.clone() }).collect();
+        let live: Vec<Live> = plans.iter().map(Plan::live).collect();
+        // First, so that most units are counted in their slices at once instead of being moved there.
+        loop {
+            let mut write = self.store.write().await?;
+            let read = unit_slices::derive(&mut write, &live).await?;
+            write.commit().await?;
+            if read == 0 {
+                break;
+            }
+        }
         loop {
             let mut write = self.store.write().await?;
             let read = derive::exposures(&mut write, &live).await?;
@@ -149,8 +157,9 @@ impl Governor {
         now_ms: u64,
     ) -> Result<Steered, GovernError> {
         let halt = operator::halt_of(connection, &plan.flag).await?;
+        let k = self.config.k_anonymity;
         let inputs = |standing: &Standing| Inputs {
-            rules: plan.rules.clone(),
+            rules: PlanRules { display_units: k, ..plan.rules.clone() },
             state: RolloutState {
                 stage: standing.stage,
                 stage_opened: standing.since_ms / 1_000,
@@ -179,7 +188,7 @@ impl Governor {
             next = lowered;
         }
         if stage::differs(&attempt.standing, &next) {
-            decision::record(connection, &attempt, &asked, &judgement, &next, now_ms).await?;
+            decision::record(connection, &attempt, &asked, &judgement, (&next, k), now_ms).await?;
             attempts::set_standing(connection, &attempt, &next, now_ms).await?;
             tracing::info!(flag = %plan.flag, phase = next.phase.as_str(), stage = ?next.stage, rule = ?next.rule, "moved");
         } else if attempt.standing.rule != next.rule {

@@ -31,6 +31,14 @@ pub struct PlanRules {
     /// How parts of the population are looked at.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub slices: Vec<SliceRule>,
+    /// Units, both arms together, of which a slice must have as many before its numbers are shown; never fewer than
+    /// [`DISPLAY_UNITS`](crate::limits::DISPLAY_UNITS). Decides nothing.
+    #[serde(skip_serializing_if = "is_least")]
+    pub display_units: u64,
+}
+
+fn is_least(units: &u64) -> bool {
+    *units <= crate::limits::DISPLAY_UNITS
 }
 
 impl Default for PlanRules {
@@ -43,6 +51,7 @@ impl Default for PlanRules {
             staleness: crate::limits::DEFAULT_STALENESS,
             ceiling: None,
             slices: Vec::new(),
+            display_units: crate::limits::DISPLAY_UNITS,
         }
     }
 }

@@ -14,6 +14,7 @@ mod rollout;
 mod segment;
 mod set;
 mod single;
+mod slices;
 mod stage;
 mod timing;
 mod value_schema;
