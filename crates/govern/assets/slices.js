@@ -25,11 +25,12 @@ const ROLES = {
 
 /** All of it; nothing for a plan without slices. */
 export function slices(flag) {
-  if (!flag.slices?.length) return null;
+  if (!flag.slices || (!flag.slices.length && !flag.slicesLeftOut)) return null;
   const dimensions = [...new Set(flag.slices.map((cell) => Object.keys(cell.slice)[0]))];
   return h("section.slices", { "data-key": "slices" },
     h("h3", {}, "Parts of the population"),
     h("p.small", {}, "Evidence of harm is ln E. Small parts are judged like the others and not shown; units are rounded down."),
+    flag.slicesLeftOut > 0 && h("p.small", {}, `${number(flag.slicesLeftOut)} parts in which nothing was found are not listed: there are too many.`),
     dimensions.map((by) => matrix(flag, by)));
 }
 

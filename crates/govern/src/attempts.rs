@@ -1,5 +1,7 @@
 //! The rows of the stage machine: one attempt a flag, its phase, its stage, since when.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection};
@@ -89,6 +91,15 @@ pub(crate) async fn latest(
         .fetch_optional(connection)
         .await?;
     row.as_ref().map(read).transpose()
+}
+
+/// The newest attempt of every flag.
+pub(crate) async fn all_latest(
+    connection: &mut SqliteConnection,
+) -> Result<BTreeMap<String, Attempt>, GovernError> {
+    // With max() the other columns are those of its row (SQLite's manual, section 2.5 of SELECT).
+    let rows = sqlx::query("SELECT *, max(number) FROM attempts GROUP BY flag").fetch_all(connection).await?;
+    rows.iter().map(|row| Ok((row.try_get("flag")?, read(row)?))).collect()
 }
 
 /// Begins a new attempt, closed.

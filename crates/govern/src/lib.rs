@@ -40,6 +40,7 @@ mod definition;
 mod derive;
 mod error;
 mod evidence;
+mod evidence_rows;
 mod governor;
 mod handle;
 mod http;

@@ -10,7 +10,9 @@ use std::collections::BTreeMap;
 use flagstone_judge::fairness::Fairness;
 use flagstone_judge::interaction::interaction;
 use flagstone_judge::limits::DISPLAY_UNITS;
-use flagstone_judge::{Evidence, Judgement, OTHER_VALUES, Slice, SliceJudgement, SliceRatio, SliceRule};
+use flagstone_judge::{
+    Evidence, Judgement, OTHER_VALUES, Slice, SliceJudgement, SliceRatio, SliceRule, SliceVerdict,
+};
 use serde_json::{Value, json};
 
 use crate::decision::Inputs;
@@ -66,8 +68,37 @@ pub(crate) fn judgement(judgement: &Judgement, inputs: &Inputs, k: u64) -> Value
     told
 }
 
+/// The part of the status: all of it, or only what was found.
+pub(crate) fn status(
+    plan: &SlicePlan,
+    judgement: &Judgement,
+    inputs: &Inputs,
+    (k, whole): (u64, bool),
+) -> Value {
+    let found = |verdict| matches!(verdict, SliceVerdict::Harmed | SliceVerdict::Suspect);
+    let any = judgement.slices.iter().any(|judged| found(judged.verdict))
+        || judgement.sample_ratio_slices.iter().any(|ratio| ratio.suspect);
+    if !whole && !any {
+        let left_out = judgement.slices.len();
+        return json!({"slices": [], "fairness": [], "sampleRatioSlices": [], "crossings": [], "slicesLeftOut": left_out});
+    }
+    let Released { mut slices, fairness, mut ratios } = Released::of(judgement, inputs, k);
+    let before = slices.len();
+    if !whole {
+        slices.retain(|one| one["verdict"] == "harmed" || one["verdict"] == "suspect");
+        ratios.retain(|one| one["suspect"] == true);
+    }
+    json!({
+        "slicesLeftOut": before.saturating_sub(slices.len()),
+        "slices": slices,
+        "fairness": fairness,
+        "sampleRatioSlices": ratios,
+        "crossings": if whole { crossings(plan, &inputs.evidence, k) } else { Vec::new() },
+    })
+}
+
 /// Cross tables: the cells that are large enough in both arms.
-pub(crate) fn crossings(plan: &SlicePlan, evidence: &Evidence, k: u64) -> Vec<Value> {
+fn crossings(plan: &SlicePlan, evidence: &Evidence, k: u64) -> Vec<Value> {
     let tables = plan.crossings().map(|(metric, rows, columns)| {
         let table = interaction(evidence, metric, rows, columns);
         let large = |row: &str, column: &str| {

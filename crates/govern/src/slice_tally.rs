@@ -2,10 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use flagstone_judge::{
-    CohortCounts, Evidence, ExposedSlice, ExposedUnits, Judgement, Latched, Slice, SliceEvidence,
-};
-use sqlx::sqlite::SqliteRow;
+use flagstone_judge::{CohortCounts, ExposedSlice, ExposedUnits, Judgement, Latched, Slice, SliceEvidence};
 use sqlx::{QueryBuilder, Row, Sqlite, SqliteConnection};
 
 use crate::GovernError;
@@ -119,47 +116,25 @@ impl<'l> SliceChanges<'l> {
     }
 }
 
-/// Puts what was counted by slice, and what has latched there, into an attempt's evidence.
-pub(crate) async fn gather(
-    connection: &mut SqliteConnection,
-    attempt: i64,
-    evidence: &mut Evidence,
-) -> Result<(), GovernError> {
-    let rows = sqlx::query(
-        "SELECT kind, name, dimension, value, second, second_value, cohort, probability, treated, treated_bad, control,
-         control_bad FROM slice_tallies WHERE attempt = ? AND (treated <> 0 OR control <> 0)
-         ORDER BY kind, name, dimension, value, second, second_value, cohort, probability",
-    )
-    .bind(attempt)
-    .fetch_all(&mut *connection)
-    .await?;
-    for row in &rows {
-        let (slice, cohort, probability) =
-            (slice_of(row)?, row.try_get("cohort")?, row.try_get("probability")?);
-        let count = |column: &str| row.try_get::<i64, _>(column).map(from_sql);
-        let (treated, control) = (count("treated")?, count("control")?);
-        if row.try_get::<u8, _>("kind")? == DRAWN {
-            let units = ExposedUnits { cohort, probability, treated, control };
-            match evidence.exposed_slices.last_mut().filter(|last| last.slice == slice) {
-                Some(last) => last.exposed.push(units),
-                None => evidence.exposed_slices.push(ExposedSlice { slice, exposed: vec![units] }),
-            }
-            continue;
+/// What was counted by slice in one attempt, as evidence has it.
+#[derive(Debug, Default)]
+pub(crate) struct SliceRows {
+    pub(crate) measured: Vec<SliceEvidence>,
+    pub(crate) exposed: Vec<ExposedSlice>,
+}
+
+impl SliceRows {
+    fn expose(&mut self, slice: Slice, units: ExposedUnits) {
+        match self.exposed.last_mut().filter(|last| last.slice == slice) {
+            Some(last) => last.exposed.push(units),
+            None => self.exposed.push(ExposedSlice { slice, exposed: vec![units] }),
         }
-        let (treated_bad, control_bad) = (count("treated_bad")?, count("control_bad")?);
-        let counts = CohortCounts {
-            cohort,
-            probability,
-            treated_bad,
-            control_bad,
-            treated_units: treated,
-            control_units: control,
-        };
-        let metric: &str = row.try_get("name")?;
-        let same = |last: &&mut SliceEvidence| last.metric == metric && last.slice == slice;
-        match evidence.slices.last_mut().filter(same) {
+    }
+
+    fn measure(&mut self, metric: &str, slice: Slice, counts: CohortCounts) {
+        match self.measured.last_mut().filter(|last| last.metric == metric && last.slice == slice) {
             Some(last) => last.cohorts.push(counts),
-            None => evidence.slices.push(SliceEvidence {
+            None => self.measured.push(SliceEvidence {
                 metric: metric.to_owned(),
                 slice,
                 cohorts: vec![counts],
@@ -167,37 +142,62 @@ pub(crate) async fn gather(
             }),
         }
     }
-    latches(connection, attempt, evidence).await
 }
 
-fn slice_of(row: &SqliteRow) -> Result<Slice, GovernError> {
-    let slice = Slice::of(row.try_get("dimension")?, row.try_get("value")?);
-    let second: &str = row.try_get("second")?;
-    Ok(if second.is_empty() { slice } else { slice.and(second, row.try_get("second_value")?) })
-}
-
-/// Entries of one slice add up, so what has latched may stand by itself.
-async fn latches(
+/// What was counted by slice in these attempts (their ids as a JSON list), and what has latched there.
+pub(crate) async fn load(
     connection: &mut SqliteConnection,
-    attempt: i64,
-    evidence: &mut Evidence,
-) -> Result<(), GovernError> {
+    attempts: &str,
+) -> Result<BTreeMap<i64, SliceRows>, GovernError> {
     let rows = sqlx::query(
-        "SELECT metric, dimension, value, latched FROM slice_latches WHERE attempt = ?
-         ORDER BY metric, dimension, value",
+        "SELECT attempt, kind, name, dimension, value, second, second_value, cohort, probability, treated, treated_bad, control,
+         control_bad FROM slice_tallies
+         WHERE attempt IN (SELECT value FROM json_each(?)) AND (treated <> 0 OR control <> 0)
+         ORDER BY attempt, kind, name, dimension, value, second, second_value, cohort, probability",
     )
-    .bind(attempt)
+    .bind(attempts)
+    .fetch_all(&mut *connection)
+    .await?;
+    let mut found: BTreeMap<i64, SliceRows> = BTreeMap::new();
+    for row in &rows {
+        let own = found.entry(row.try_get(0)?).or_default();
+        let slice = Slice::of(row.try_get(3)?, row.try_get(4)?);
+        let second: &str = row.try_get(5)?;
+        let slice = if second.is_empty() { slice } else { slice.and(second, row.try_get(6)?) };
+        let (cohort, probability) = (row.try_get(7)?, row.try_get(8)?);
+        let count = |column: usize| row.try_get::<i64, _>(column).map(from_sql);
+        let (treated, control) = (count(9)?, count(11)?);
+        if row.try_get::<u8, _>(1)? == DRAWN {
+            own.expose(slice, ExposedUnits { cohort, probability, treated, control });
+        } else {
+            let counts = CohortCounts {
+                cohort,
+                probability,
+                treated_bad: count(10)?,
+                control_bad: count(12)?,
+                treated_units: treated,
+                control_units: control,
+            };
+            own.measure(row.try_get(2)?, slice, counts);
+        }
+    }
+    let rows = sqlx::query(
+        "SELECT attempt, metric, dimension, value, latched FROM slice_latches
+         WHERE attempt IN (SELECT value FROM json_each(?)) ORDER BY attempt, metric, dimension, value",
+    )
+    .bind(attempts)
     .fetch_all(connection)
     .await?;
+    // Entries of one slice add up, so what has latched may stand by itself.
     for row in rows {
-        evidence.slices.push(SliceEvidence {
+        found.entry(row.try_get("attempt")?).or_default().measured.push(SliceEvidence {
             metric: row.try_get("metric")?,
             slice: Slice::of(row.try_get("dimension")?, row.try_get("value")?),
             cohorts: Vec::new(),
             latched: Some(serde_json::from_str::<Latched>(row.try_get("latched")?)?),
         });
     }
-    Ok(())
+    Ok(found)
 }
 
 /// Keeps thresholds that were crossed in slices for the rest of the attempt.

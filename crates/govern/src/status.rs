@@ -22,9 +22,9 @@ pub(crate) async fn of(
 ) -> Result<String, GovernError> {
     let head = ledger::head(connection).await?;
     let tail = ledger::tail(connection, limits::SHOWN_ENTRIES).await?;
-    let mut flags = Vec::new();
+    let (mut flags, mut room) = (Vec::new(), limits::SHOWN_SLICES);
     for one in steered {
-        flags.push(flag(connection, governor, one).await?);
+        flags.push(flag(connection, governor, one, &mut room).await?);
     }
     let published = governor.published.borrow().clone();
     let snapshot = steering.current.as_ref().map(|current| {
@@ -77,6 +77,7 @@ async fn flag(
     connection: &mut SqliteConnection,
     governor: &Governor,
     one: &Steered,
+    room: &mut usize,
 ) -> Result<Value, GovernError> {
     let (plan, attempt, standing) = (&one.plan, &one.attempt, &one.attempt.standing);
     let openings = attempts::openings(connection, attempt.id).await?;
@@ -112,8 +113,6 @@ async fn flag(
     }
     let verdict = words::verdict(one);
     let k = governor.config.k_anonymity;
-    let slices = slice_release::Released::of(&one.judgement, &one.inputs, k);
-    let crossings = slice_release::crossings(&plan.slices, &one.inputs.evidence, k);
     let mut json = json!({
         "flag": plan.flag,
         "owner": plan.owner, "rationale": plan.rationale, "rollbackPlan": plan.rollback_plan,
@@ -133,13 +132,10 @@ async fn flag(
         "alpha": {"attempt": one.judgement.attempt_alpha, "rollout": plan.rules.alpha},
     });
     if !plan.slices.is_empty() {
-        extend(
-            &mut json,
-            json!({
-                "slices": slices.slices, "fairness": slices.fairness, "sampleRatioSlices": slices.ratios,
-                "crossings": crossings,
-            }),
-        );
+        let all = one.judgement.slices.len();
+        let whole = all <= *room;
+        *room = room.saturating_sub(if whole { all } else { 0 });
+        extend(&mut json, slice_release::status(&plan.slices, &one.judgement, &one.inputs, (k, whole)));
     }
     Ok(json)
 }

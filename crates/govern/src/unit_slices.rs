@@ -14,7 +14,7 @@ use crate::contribution::of_metric;
 use crate::derive::{AT_ONCE, Live, cursor, set_cursor};
 use crate::slice_tally::SliceChanges;
 use crate::store::from_sql;
-use crate::unit_rows::{self, UnitKey};
+use crate::unit_rows;
 
 /// Rows in one statement: 2 values each.
 const ROWS: usize = 2_000;
@@ -185,21 +185,21 @@ async fn tally(
     live: &[Live],
 ) -> Result<(), GovernError> {
     let mut changes = SliceChanges::default();
+    let all = unit_rows::load_for(connection, live, &moved.iter().collect()).await?;
     for live in live.iter().filter(|live| !live.slices.is_empty()) {
-        let keys: Vec<UnitKey> = moved.iter().map(|unit| (live.attempt, unit.clone())).collect();
-        let units = unit_rows::load(connection, &keys).await?;
-        if units.is_empty() {
+        let mine = || all.range((live.attempt, Vec::new())..(live.attempt.saturating_add(1), Vec::new()));
+        if mine().next().is_none() {
             continue;
         }
-        for ((_, key), unit) in &units {
+        for ((_, key), unit) in mine() {
             let parts = crate::contribution::of_exposure(unit);
             changes.resliced(live, "", (before.get(key), after.get(key)), &parts);
         }
         for metric in live.metrics.iter().filter(|metric| live.slices.watched.contains_key(&metric.name)) {
             let Some(rule) = &metric.rule else { continue };
-            let asked = units.keys().map(|(_, unit)| unit);
+            let asked = mine().map(|((_, unit), _)| unit);
             let readings = unit_rows::readings(connection, &rule.digest, asked).await?;
-            for ((_, key), unit) in &units {
+            for ((_, key), unit) in mine() {
                 let Some(readings) = readings.get(key) else { continue };
                 let parts = of_metric(&metric.name, unit, readings, metric.window_ms);
                 changes.resliced(live, &metric.name, (before.get(key), after.get(key)), &parts);
