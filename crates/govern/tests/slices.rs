@@ -86,11 +86,11 @@ async fn harm_in_one_language_takes_the_flag_back_while_the_whole_shows_nothing(
                 && exposure.variant == "concise"
                 && outcome.slices["language"] == "de"
             {
-                // German is five times worse; English a little better, so that the whole is as it was.
+                // German is five times worse; all others are better, so that the whole is no worse.
                 outcome.booleans.insert("wrong".into(), draw(&format!("{:?}", outcome.id)) < 2_000);
             } else if let Body::Outcome(outcome) = body
                 && exposure.variant == "concise"
-                && draw(&format!("better {:?}", outcome.id)) < 4_500
+                && draw(&format!("better {:?}", outcome.id)) < 9_000
             {
                 outcome.booleans.insert("wrong".into(), false);
             }
@@ -110,7 +110,8 @@ async fn harm_in_one_language_takes_the_flag_back_while_the_whole_shows_nothing(
     assert!(reason.starts_with("`answer-wrong` in language=de: "), "{reason}");
     let whole = &halted["guardrails"][0];
     assert_eq!(whole["latched"], Value::Null);
-    assert!(whole["logE"].as_f64() < Some(1.0), "the whole shows nothing: {whole}");
+    let nothing = whole["logE"].as_f64() < whole["logThreshold"].as_f64();
+    assert!(nothing && whole["verdict"] != "regressed", "the whole shows nothing: {whole}");
     let de = cell(&status, "answer-wrong", "de");
     assert_eq!(de["verdict"], "harmed", "{de}");
     assert!(de["latched"]["logE"].as_f64() > de["logThreshold"].as_f64(), "{de}");
