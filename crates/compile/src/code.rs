@@ -88,6 +88,8 @@ codes! {
     Metric = "FS0501",
     /// A metric that cannot do what a guardrail or criterion asks of it.
     MetricRole = "FS0502",
+    /// A part of the population by which a plan cannot watch a metric.
+    Slice = "FS0503",
 
     /// Flags that are each other's prerequisites in a circle, or through too many others.
     Prerequisite = "FS0601",

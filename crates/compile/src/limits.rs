@@ -48,5 +48,11 @@ pub const FLAG_PARTS: usize = snapshot::MAX_FLAG_PARTS;
 pub const SCHEDULE: usize = snapshot::MAX_SCHEDULE;
 /// Seconds of a ramp or of a watch with a share.
 pub const RAMP_SECONDS: u64 = snapshot::MAX_RAMP_SECONDS;
+/// Entries of a plan's `slices`: each is counted for every cohort and arm, and shown.
+pub const SLICE_WATCHES: usize = 32;
+/// Values of one entry of `slices`: more have so few units each that nothing can be found in them.
+pub const SLICE_VALUES: usize = 64;
+/// Cells of two dimensions, with the cells of other values: a table of them must still be readable.
+pub const SLICE_CELLS: usize = 400;
 /// Diagnostics kept for one definition; what comes after is counted, not shown.
 pub const DIAGNOSTICS: usize = 500;

@@ -418,3 +418,79 @@ fn the_json_form_has_places() {
     let text = serde_json::to_string(&outcome.diagnostics.to_json(&source)).expect("JSON");
     insta::assert_snapshot!(text, @r#"[{"code":"FS0206","severity":"error","file":"flags.yaml","line":2,"column":34,"span":{"start":41,"end":43},"message":"the flag has no variants, or far too many","labels":[],"hint":"1 to 1000 variants","flag":"é"}]"#);
 }
+
+const SLICED: &str = "slices: { language: [en, de], intent: [ask, tell], surface: [] }
+metrics:
+  wrong: { event: answer, bad: { unsupported: true } }
+  cost: { event: answer, mean: cost, better: lower }
+flags:
+  answers:
+    { state: ENABLED, owner: o, rationale: r, expectedImpact: e, worstCase: w, rollbackPlan: b,
+      variants: { old: 1, new: 2 }, defaultVariant: old,
+      rollout: { candidate: new, guardrails: [{ metric: wrong, role: deterioration }],
+        slices: [SLICES], stages: [{ name: a, treat: 5%, control: 20% }] } }
+";
+
+#[test]
+fn slices_that_cannot_be_watched() {
+    let entries = [
+        "{ metric: wrng, by: language }",
+        "{ metric: wrong, by: langauge }",
+        "{ metric: cost, by: language }",
+        "{ metric: wrong, by: surface }",
+        "{ metric: wrong, by: language, values: [en, fr] }",
+        "{ metric: wrong, by: language, values: [en, en] }",
+        "{ metric: wrong, by: surface, values: [web, (other)] }",
+        "{ metric: wrong, by: [language, intent], role: deterioration }",
+        "{ metric: wrong, by: [language, language] }",
+        "{ metric: wrong, by: [language, intent], values: [en] }",
+        "{ metric: wrong, by: [language, intent, surface] }",
+        "{ metric: wrong, by: language, share: 10% }",
+        "{ metric: wrong, by: language, role: detrioration }",
+        "{ metric: wrong, by: language, valeus: [en] }",
+        "{ metric: wrong, by: language }, { metric: wrong, by: language }",
+        "{ metric: wrong, by: language, role: deterioration, share: 100% }",
+        "{ by: language }",
+    ];
+    let all: Vec<String> = entries
+        .iter()
+        .map(|entry| {
+            let source = yaml(&SLICED.replace("SLICES", entry));
+            let outcome = compile(&source, &options());
+            let mut lines = vec![(*entry).to_owned()];
+            for diagnostic in &outcome.diagnostics {
+                lines.push(format!("  {}: {}", diagnostic.code.as_str(), diagnostic.message));
+                lines.extend(diagnostic.hint.iter().map(|hint| format!("    hint: {hint}")));
+            }
+            assert!(outcome.diagnostics.has_errors(), "{entry}");
+            assert!(outcome.draft.is_some_and(|draft| draft.flags[0].broken.is_some()), "{entry}");
+            lines.join("\n")
+        })
+        .collect();
+    insta::assert_snapshot!(all.join("\n"), @"");
+}
+
+#[test]
+fn a_slice_is_pointed_at_and_shares_one_budget_with_the_guardrails() {
+    let source = yaml(&SLICED.replace("SLICES", "{ metric: wrong, by: language, values: [en, fr] }"));
+    insta::assert_snapshot!(said(&source, &options()), @"");
+    let entries = "{ metric: wrong, by: language, role: deterioration, share: 30% }, { metric: wrong, by: intent, role: deterioration, values: [ask] },
+        { metric: wrong, by: language, role: fairness }, { metric: wrong, by: [intent, language] }";
+    let source = yaml(&SLICED.replace("SLICES", entries));
+    let outcome = compile(&source, &strict());
+    assert_eq!(outcome.diagnostics.render(&source, false), "");
+    let definition = outcome.definition.expect("a definition");
+    let rollout = definition.flag("answers").and_then(|flag| flag.rollout.clone()).expect("a plan");
+    let shares: Vec<u32> = rollout.slices.iter().map(|watch| watch.share).collect();
+    assert_eq!((rollout.guardrails[0].share, shares), (350_000_000, vec![300_000_000, 350_000_000, 0, 0]));
+    let values: Vec<&[String]> = rollout.slices.iter().map(|watch| watch.values.as_slice()).collect();
+    assert_eq!(
+        values,
+        [
+            ["en", "de"].map(str::to_owned).as_slice(),
+            &["ask".to_owned()],
+            &["en", "de"].map(str::to_owned),
+            &[]
+        ]
+    );
+}

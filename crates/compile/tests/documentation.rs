@@ -50,6 +50,9 @@ fn every_code_and_limit_is_listed() {
         limits::PREREQUISITE_DEPTH,
         limits::FLAG_PARTS,
         limits::SCHEDULE,
+        limits::SLICE_WATCHES,
+        limits::SLICE_VALUES,
+        limits::SLICE_CELLS,
     ] {
         assert!(page.contains(&limit.to_string()), "{limit}");
     }
@@ -88,6 +91,7 @@ fn the_reader_knows_every_key_of_the_schema_and_the_reference_names_it() {
     flag["rollout"]["watch"] =
         watch.keys().map(|key| (key.clone(), Value::Null)).collect::<serde_json::Map<_, _>>().into();
     flag["rollout"]["guardrails"] = json!([nulls("guardrail")]);
+    flag["rollout"]["slices"] = json!([nulls("sliceWatch")]);
     let mut set: serde_json::Map<String, Value> =
         keys(&schema, None).into_iter().map(|key| (key, Value::Null)).collect();
     set.insert("flags".into(), json!({ "f": flag }));
@@ -114,6 +118,7 @@ fn the_reader_knows_every_key_of_the_schema_and_the_reference_names_it() {
         Some("rollout"),
         Some("stage"),
         Some("guardrail"),
+        Some("sliceWatch"),
         Some("metric"),
         Some("segment"),
         Some("holdout"),

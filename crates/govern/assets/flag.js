@@ -2,6 +2,7 @@
 
 import { guardrail, ladder, units } from "./charts.js";
 import { h } from "./dom.js";
+import { slices } from "./slices.js";
 import { PHASES, rich } from "./words.js";
 
 export function phaseOf(flag) {
@@ -32,6 +33,7 @@ export function card(flag, now) {
         phase === "halted"
           ? h("section.panel", { "data-key": "reasons" }, h("h3", {}, "In the judge's words"), words(reasons))
           : phase !== "closed" && requirements(flag))),
+    slices(flag),
     h("footer", {},
       phase !== "halted" && reasons.length > 0 && h("details", { "data-key": "reasons" }, h("summary", {}, "In the judge's words"), words(reasons)),
       (flag.rationale || flag.rollbackPlan) && h("details", { "data-key": "words" },

@@ -1,5 +1,7 @@
 //! The rows of the stage machine: one attempt a flag, its phase, its stage, since when.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection};
@@ -74,6 +76,8 @@ pub(crate) struct Attempt {
     pub(crate) number: u32,
     pub(crate) fingerprint: [u8; 32],
     pub(crate) begun_ms: u64,
+    /// Its units are counted by slice from the first one on.
+    pub(crate) sliced: bool,
     pub(crate) standing: Standing,
 }
 
@@ -89,6 +93,15 @@ pub(crate) async fn latest(
     row.as_ref().map(read).transpose()
 }
 
+/// The newest attempt of every flag.
+pub(crate) async fn all_latest(
+    connection: &mut SqliteConnection,
+) -> Result<BTreeMap<String, Attempt>, GovernError> {
+    // With max() the other columns are those of its row (SQLite's manual, section 2.5 of SELECT).
+    let rows = sqlx::query("SELECT *, max(number) FROM attempts GROUP BY flag").fetch_all(connection).await?;
+    rows.iter().map(|row| Ok((row.try_get("flag")?, read(row)?))).collect()
+}
+
 /// Begins a new attempt, closed.
 pub(crate) async fn begin(
     connection: &mut SqliteConnection,
@@ -98,7 +111,7 @@ pub(crate) async fn begin(
     now_ms: u64,
 ) -> Result<Attempt, GovernError> {
     let row = sqlx::query(
-        "INSERT INTO attempts (flag, number, fingerprint, begun_ms, phase) VALUES (?, ?, ?, ?, 'closed') RETURNING *",
+        "INSERT INTO attempts (flag, number, fingerprint, begun_ms, phase, sliced) VALUES (?, ?, ?, ?, 'closed', 1) RETURNING *",
     )
     .bind(flag)
     .bind(number)
@@ -191,6 +204,7 @@ fn read(row: &SqliteRow) -> Result<Attempt, GovernError> {
         number: row.try_get("number")?,
         fingerprint: fingerprint.try_into().map_err(|_| GovernError::Stored("fingerprint"))?,
         begun_ms: from_sql(row.try_get("begun_ms")?),
+        sliced: row.try_get("sliced")?,
         standing: Standing {
             phase: Phase::from_text(&phase).ok_or(GovernError::Stored("phase"))?,
             stage: row.try_get("stage")?,

@@ -9,10 +9,11 @@ use crate::http::Shared;
 
 const PAGE: &str = include_str!("../assets/dashboard.html");
 const STYLE: &str = include_str!("../assets/dashboard.css");
-const SCRIPTS: [(&str, &str); 6] = [
+const SCRIPTS: [(&str, &str); 7] = [
     ("/dashboard.js", include_str!("../assets/dashboard.js")),
     ("/flag.js", include_str!("../assets/flag.js")),
     ("/charts.js", include_str!("../assets/charts.js")),
+    ("/slices.js", include_str!("../assets/slices.js")),
     ("/ledger.js", include_str!("../assets/ledger.js")),
     ("/words.js", include_str!("../assets/words.js")),
     ("/dom.js", include_str!("../assets/dom.js")),

@@ -10,6 +10,8 @@ use crate::GovernError;
 use crate::attempts::{Attempt, Standing};
 use crate::canonical::digest_of;
 use crate::ledger::{self, Entry, LedgerFault};
+use crate::slice_release;
+use crate::slice_tally;
 use crate::store::{from_sql, to_sql};
 
 /// Everything the judge is given, and nothing else: equal inputs give equal answers, to the last bit.
@@ -40,7 +42,7 @@ pub(crate) async fn record(
     attempt: &Attempt,
     inputs: &Inputs,
     judgement: &Judgement,
-    to: &Standing,
+    (to, k): (&Standing, u64),
     now_ms: u64,
 ) -> Result<(), GovernError> {
     let (text, digest) = digest_of(inputs)?;
@@ -57,7 +59,9 @@ pub(crate) async fn record(
         "to": standing(to),
         "rule": to.rule,
         "reasons": to.reasons,
-        "judgement": judgement,
+        "judgement": slice_release::judgement(judgement, inputs, k),
+        "whole": to_hex(&digest_of(judgement)?.1),
+        "k": k,
         "inputs": to_hex(&digest),
         "evidence": to_hex(&evidence),
         "version": env!("CARGO_PKG_VERSION"),
@@ -81,13 +85,15 @@ pub struct Replayed {
     pub recorded: Value,
     /// What it says now, given the same.
     pub again: Value,
+    /// Whether that is the same to the last bit also in what the record does not show: numbers of small slices.
+    pub whole: bool,
 }
 
 impl Replayed {
     /// Whether it is the same to the last bit.
     #[must_use]
     pub fn same(&self) -> bool {
-        self.recorded == self.again
+        self.whole && self.recorded == self.again
     }
 }
 
@@ -151,12 +157,21 @@ async fn replay_one(
         return Err(fault("is a decision whose inputs were changed"));
     }
     let inputs: Inputs = serde_json::from_str(&text)?;
+    let again = inputs.judge();
+    // Records from before there were slices show all of it.
+    let shown = |name: &str| said.and_then(|data| data.get(name));
+    let k = shown("k").and_then(Value::as_u64).unwrap_or(0);
+    let whole = match shown("whole").and_then(Value::as_str) {
+        Some(digest) => digest == to_hex(&digest_of(&again)?.1),
+        None => true,
+    };
     Ok(Replayed {
         entry,
         flag: record.get("flag").and_then(Value::as_str).unwrap_or_default().to_owned(),
         at: record.get("at").and_then(Value::as_u64).unwrap_or_default(),
         recorded: said.and_then(|data| data.get("judgement")).cloned().unwrap_or_default(),
-        again: serde_json::to_value(inputs.judge())?,
+        again: slice_release::judgement(&again, &inputs, k),
+        whole,
     })
 }
 
@@ -175,7 +190,7 @@ pub(crate) async fn latch(
             .execute(&mut *connection)
             .await?;
     }
-    Ok(())
+    slice_tally::latch(connection, attempt.id, judgement).await
 }
 
 /// Moves the bake clocks on by the length of an outage: while no pulse lived, nobody was exposed on purpose.

@@ -13,11 +13,13 @@ use sqlx::{Row, SqliteConnection};
 use crate::GovernError;
 use crate::contribution::{Reading, joined, late_of, of_exposure, of_metric};
 use crate::metric::{self, MetricRule, PlanMetric};
+use crate::slice_plan::SlicePlan;
+use crate::slice_tally::SliceChanges;
 use crate::store::{count, from_sql, to_sql};
 use crate::tally::Changes;
 use crate::unit::{First, Unit};
 use crate::unit_rows::{self, UnitKey, arm_of};
-use crate::values;
+use crate::{unit_slices, values};
 
 /// Events taken in one step, so that the writer is never taken for long.
 pub(crate) const AT_ONCE: u32 = 4_000;
@@ -27,6 +29,7 @@ pub(crate) const AT_ONCE: u32 = 4_000;
 pub(crate) struct Live {
     pub(crate) attempt: i64,
     pub(crate) metrics: Vec<PlanMetric>,
+    pub(crate) slices: SlicePlan,
 }
 
 /// Takes the next new exposures into units. Returns how many events it read: 0 when there is no more.
@@ -184,12 +187,16 @@ async fn tally_units(
     after: &BTreeMap<UnitKey, Unit>,
     live: &[Live],
 ) -> Result<(), GovernError> {
-    let mut changes = Changes::default();
+    let (mut changes, mut sliced) = (Changes::default(), SliceChanges::default());
     for live in live {
         let mine = || after.iter().filter(|((attempt, _), _)| *attempt == live.attempt);
+        let asked = mine().map(|((_, unit), _)| unit).filter(|_| !live.slices.is_empty());
+        let known = unit_slices::load(connection, asked).await?;
         for (key, new) in mine() {
             let old = before.get(key).map(of_exposure).unwrap_or_default();
-            changes.moved(live.attempt, old, of_exposure(new));
+            let new = of_exposure(new);
+            sliced.moved(live, "", known.get(&key.1), (&old, &new));
+            changes.moved(live.attempt, old, new);
         }
         for metric in &live.metrics {
             let Some(rule) = &metric.rule else { continue };
@@ -198,68 +205,112 @@ async fn tally_units(
             for (key, new) in mine() {
                 let Some(readings) = readings.get(&key.1) else { continue };
                 let part = |unit: &Unit| of_metric(&metric.name, unit, readings, metric.window_ms);
-                changes.moved(live.attempt, before.get(key).map(part).unwrap_or_default(), part(new));
                 let late = |unit: &Unit| late_of(&metric.name, unit, readings, metric.window_ms);
                 changes.moved(live.attempt, before.get(key).map(late).unwrap_or_default(), late(new));
+                let (old, new) = (before.get(key).map(part).unwrap_or_default(), part(new));
+                sliced.moved(live, &metric.name, known.get(&key.1), (&old, &new));
+                changes.moved(live.attempt, old, new);
             }
         }
     }
+    sliced.store(connection).await?;
     changes.store(connection).await
 }
 
-/// Lets a metric read the next outcomes of its event, from the first one on when it is new. Returns how many events
-/// it looked at: 0 when there is no more.
+/// Lets metrics of one event name read its next outcomes, from the first one on when they are new. Returns how many events it
+/// looked at: 0 when there is no more.
 pub(crate) async fn outcomes(
     connection: &mut SqliteConnection,
-    rule: &MetricRule,
+    rules: &[&MetricRule],
     live: &[Live],
 ) -> Result<usize, GovernError> {
-    let name = format!("metric {}", flagstone_events::to_hex(&rule.digest));
-    let from = cursor(connection, &name).await?;
+    let mut read_upto: Vec<(i64, &MetricRule)> = Vec::new();
+    for rule in rules {
+        read_upto.push((cursor(connection, &cursor_name(rule)).await?, *rule));
+    }
+    // A metric that is new reads what was there before it by itself, until it has caught up with the others.
+    let Some((from, first)) = read_upto.iter().min_by_key(|(row, _)| *row).copied() else { return Ok(0) };
+    let upto = read_upto.iter().map(|(row, _)| *row).filter(|row| *row > from).min().unwrap_or(i64::MAX);
+    let rules = read_upto.into_iter().filter(|(row, _)| *row == from).map(|(_, rule)| rule);
+    let mut read: Vec<(&MetricRule, Read)> = rules.map(|rule| (rule, Read::default())).collect();
     let rows = sqlx::query(
         "SELECT row, unit, measures, booleans, slices, at_ms, received_ms FROM outcomes
-         WHERE name = ? AND row > ? AND stream = 'production' ORDER BY row LIMIT ?",
+         WHERE name = ? AND row > ? AND row <= ? AND stream = 'production' ORDER BY row LIMIT ?",
     )
-    .bind(&rule.event)
+    .bind(&first.event)
     .bind(from)
+    .bind(upto)
     .bind(AT_ONCE)
     .fetch_all(&mut *connection)
     .await?;
-    let Some(last) = rows.last() else { return Ok(0) };
-    let last: i64 = last.try_get("row")?;
-    let (mut new, mut unread, mut last_ms) = (Vec::new(), 0_u64, 0_i64);
+    let last = match rows.last() {
+        Some(last) => last.try_get("row")?,
+        None if upto < i64::MAX => upto,
+        None => return Ok(0),
+    };
     for row in &rows {
-        let text = |column: &str| row.try_get::<String, _>(column);
-        let reading = rule.read(
-            &serde_json::from_str(&text("measures")?)?,
-            &serde_json::from_str(&text("booleans")?)?,
-            &serde_json::from_str(&text("slices")?)?,
+        // Read once for all metrics of the event.
+        let (measures, booleans, slices) = (
+            serde_json::from_str(row.try_get("measures")?)?,
+            serde_json::from_str(row.try_get("booleans")?)?,
+            serde_json::from_str(row.try_get("slices")?)?,
         );
-        match reading {
-            metric::Reading::Elsewhere => {}
-            metric::Reading::Unreadable => unread = unread.saturating_add(1),
-            metric::Reading::Read { bad } => {
-                last_ms = last_ms.max(row.try_get("received_ms")?);
-                let unit: Vec<u8> = row.try_get("unit")?;
-                let received_ms = from_sql(row.try_get("received_ms")?);
-                new.push((unit, Reading { at_ms: from_sql(row.try_get("at_ms")?), bad, received_ms }));
+        for (rule, read) in &mut read {
+            match rule.read(&measures, &booleans, &slices) {
+                metric::Reading::Elsewhere => {}
+                metric::Reading::Unreadable => read.unread = read.unread.saturating_add(1),
+                metric::Reading::Read { bad } => {
+                    read.last_ms = read.last_ms.max(row.try_get("received_ms")?);
+                    let received_ms = from_sql(row.try_get("received_ms")?);
+                    let reading = Reading { at_ms: from_sql(row.try_get("at_ms")?), bad, received_ms };
+                    read.new.push((row.try_get("unit")?, reading));
+                }
             }
         }
     }
-    tally_readings(connection, rule, &new, live).await?;
-    unit_rows::add_readings(connection, &rule.digest, &new).await?;
-    sqlx::query(
-        "INSERT INTO metric_reads (metric, read, unread, last_ms) VALUES (?, ?, ?, ?) ON CONFLICT (metric) DO UPDATE
-         SET read = read + excluded.read, unread = unread + excluded.unread, last_ms = max(last_ms, excluded.last_ms)",
-    )
-    .bind(rule.digest.as_slice())
-    .bind(to_sql(u64::try_from(new.len()).unwrap_or(u64::MAX))?)
-    .bind(to_sql(unread)?)
-    .bind(last_ms)
-    .execute(&mut *connection)
-    .await?;
-    set_cursor(connection, &name, last).await?;
-    Ok(rows.len())
+    let seen: BTreeSet<&Vec<u8>> =
+        read.iter().flat_map(|(_, read)| read.new.iter().map(|(unit, _)| unit)).collect();
+    let about = About {
+        units: unit_rows::load_for(connection, live, &seen).await?,
+        known: match live.iter().any(|live| !live.slices.is_empty()) {
+            true => unit_slices::load(connection, seen.iter().copied()).await?,
+            false => BTreeMap::new(),
+        },
+    };
+    for (rule, read) in &read {
+        tally_readings(connection, rule, &read.new, live, &about).await?;
+        unit_rows::add_readings(connection, &rule.digest, &read.new).await?;
+        sqlx::query(
+            "INSERT INTO metric_reads (metric, read, unread, last_ms) VALUES (?, ?, ?, ?) ON CONFLICT (metric) DO UPDATE
+             SET read = read + excluded.read, unread = unread + excluded.unread, last_ms = max(last_ms, excluded.last_ms)",
+        )
+        .bind(rule.digest.as_slice())
+        .bind(to_sql(u64::try_from(read.new.len()).unwrap_or(u64::MAX))?)
+        .bind(to_sql(read.unread)?)
+        .bind(read.last_ms)
+        .execute(&mut *connection)
+        .await?;
+        set_cursor(connection, &cursor_name(rule), last).await?;
+    }
+    Ok(rows.len().max(1))
+}
+
+fn cursor_name(rule: &MetricRule) -> String {
+    format!("metric {}", flagstone_events::to_hex(&rule.digest))
+}
+
+/// What one metric made of some outcomes.
+#[derive(Default)]
+struct Read {
+    new: Vec<(Vec<u8>, Reading)>,
+    unread: u64,
+    last_ms: i64,
+}
+
+/// What is known of the units of some outcomes.
+struct About {
+    units: BTreeMap<UnitKey, Unit>,
+    known: BTreeMap<Vec<u8>, unit_slices::Known>,
 }
 
 /// Readings came, their units did not change.
@@ -268,34 +319,38 @@ async fn tally_readings(
     rule: &MetricRule,
     new: &[(Vec<u8>, Reading)],
     live: &[Live],
+    about: &About,
 ) -> Result<(), GovernError> {
-    let mut fresh: BTreeMap<Vec<u8>, Vec<Reading>> = BTreeMap::new();
+    let mut fresh: BTreeMap<&Vec<u8>, Vec<Reading>> = BTreeMap::new();
     for (unit, reading) in new {
-        fresh.entry(unit.clone()).or_default().push(*reading);
+        fresh.entry(unit).or_default().push(*reading);
     }
-    let before = unit_rows::readings(connection, &rule.digest, fresh.keys()).await?;
-    let mut changes = Changes::default();
+    let before = unit_rows::readings(connection, &rule.digest, fresh.keys().copied()).await?;
+    let (mut changes, mut sliced) = (Changes::default(), SliceChanges::default());
     for live in live {
-        let asking = || {
-            live.metrics
-                .iter()
-                .filter(|metric| metric.rule.as_ref().is_some_and(|own| own.digest == rule.digest))
-        };
-        if asking().next().is_none() {
+        let own = |metric: &&PlanMetric| metric.rule.as_ref().is_some_and(|own| own.digest == rule.digest);
+        let asking: Vec<&PlanMetric> = live.metrics.iter().filter(own).collect();
+        if asking.is_empty() {
             continue;
         }
-        let keys: Vec<UnitKey> = fresh.keys().map(|unit| (live.attempt, unit.clone())).collect();
-        for ((_, key), unit) in unit_rows::load(connection, &keys).await? {
-            let old = before.get(&key).cloned().unwrap_or_default();
-            let all = joined(&old, fresh.get(&key).into_iter().flatten());
-            for metric in asking() {
-                let part = |readings: &[Reading]| of_metric(&metric.name, &unit, readings, metric.window_ms);
-                changes.moved(live.attempt, part(&old), part(&all));
-                let late = |readings: &[Reading]| late_of(&metric.name, &unit, readings, metric.window_ms);
-                changes.moved(live.attempt, late(&old), late(&all));
+        let mine = (live.attempt, Vec::new())..(live.attempt.saturating_add(1), Vec::new());
+        for ((_, key), unit) in about.units.range(mine) {
+            let Some(fresh) = fresh.get(key) else { continue };
+            let known = before.get(key).map(Vec::as_slice).unwrap_or_default();
+            let all = joined(known, fresh);
+            for metric in &asking {
+                let part = |readings: &[Reading]| of_metric(&metric.name, unit, readings, metric.window_ms);
+                let (old, new) = (part(known), part(&all));
+                if old != new {
+                    sliced.moved(live, &metric.name, about.known.get(key), (&old, &new));
+                    changes.moved(live.attempt, old, new);
+                }
+                let late = |readings: &[Reading]| late_of(&metric.name, unit, readings, metric.window_ms);
+                changes.moved(live.attempt, late(known), late(&all));
             }
         }
     }
+    sliced.store(connection).await?;
     changes.store(connection).await
 }
 

@@ -4,16 +4,18 @@
 //! arms are left out and counted. Treated units that are no evidence (allow-lists, units that crossed over) are counted
 //! in entries of probability 0, for tripwires and for stages that are not randomised.
 
-use flagstone_judge::{CohortCounts, Evidence, ExposedUnits, Latched, MetricEvidence};
+use flagstone_judge::{CohortCounts, Evidence, ExposedUnits, MetricEvidence};
 use serde::Serialize;
-use sqlx::{Row, SqliteConnection};
+use sqlx::SqliteConnection;
 
 use crate::GovernError;
 use crate::attempts::Attempt;
 use crate::contribution::{DRAWN, MEASURED, WHOLE};
+use crate::evidence_rows::Rows;
 use crate::metric::PlanMetric;
+use crate::slice_tally::SliceRows;
 use crate::store::{from_sql, to_sql};
-use crate::tally::{self, Count};
+use crate::tally::Count;
 use crate::values;
 
 /// Units of an attempt as people ask for them: whoever was ever given the candidate, the controls, both.
@@ -33,16 +35,16 @@ pub struct UnitCounts {
 /// Everything the judge asks for.
 pub(crate) async fn gather(
     connection: &mut SqliteConnection,
+    rows: &mut Rows,
     attempt: &Attempt,
     metrics: &[PlanMetric],
     now_ms: u64,
 ) -> Result<(Evidence, UnitCounts), GovernError> {
-    let counts = tally::load(connection, attempt.id).await?;
     let (mut evidence, mut units) = (Evidence::default(), UnitCounts::default());
     for metric in metrics {
-        evidence.metrics.push(of_metric(connection, attempt, metric, &counts, now_ms).await?);
+        evidence.metrics.push(of_metric(connection, rows, attempt, metric, now_ms).await?);
     }
-    for count in &counts {
+    for count in rows.counts(attempt.id) {
         match (count.place.kind, count.place.arm) {
             (DRAWN, arm) => {
                 let found = evidence.sample_ratio.iter_mut().find(|known| {
@@ -66,14 +68,11 @@ pub(crate) async fn gather(
         }
     }
     evidence.multi_exposure = units.both;
-    let row = sqlx::query("SELECT events, last_ms FROM attempt_exposures WHERE attempt = ?")
-        .bind(attempt.id)
-        .fetch_optional(&mut *connection)
-        .await?;
-    if let Some(row) = row {
-        units.exposures = from_sql(row.try_get("events")?);
-        evidence.last_exposure = Some(from_sql(row.try_get("last_ms")?) / 1_000);
+    if let Some((events, last_ms)) = rows.exposures(attempt.id) {
+        units.exposures = events;
+        evidence.last_exposure = Some(last_ms / 1_000);
     }
+    SliceRows { measured: evidence.slices, exposed: evidence.exposed_slices } = rows.take_slices(attempt.id);
     Ok((evidence, units))
 }
 
@@ -87,33 +86,23 @@ pub(crate) async fn mixed(connection: &mut SqliteConnection, attempt: i64) -> Re
 
 async fn of_metric(
     connection: &mut SqliteConnection,
+    rows: &Rows,
     attempt: &Attempt,
     metric: &PlanMetric,
-    counts: &[Count],
     now_ms: u64,
 ) -> Result<MetricEvidence, GovernError> {
     let mut found = MetricEvidence { metric: metric.name.clone(), ..MetricEvidence::default() };
-    let latched: Option<String> =
-        sqlx::query_scalar("SELECT latched FROM latches WHERE attempt = ? AND metric = ?")
-            .bind(attempt.id)
-            .bind(&metric.name)
-            .fetch_optional(&mut *connection)
-            .await?;
-    found.latched = latched.map(|text| serde_json::from_str::<Latched>(&text)).transpose()?;
+    found.latched = rows.latched(attempt.id, &metric.name);
     let Some(digest) = metric.digest() else { return Ok(found) };
-    let last: Option<i64> =
-        sqlx::query_scalar("SELECT last_ms FROM metric_reads WHERE metric = ? AND read > 0")
-            .bind(digest.as_slice())
-            .fetch_optional(&mut *connection)
-            .await?;
+    let last = rows.last_read(digest);
     // What came in before this attempt says nothing about whether the metric is alive in it.
-    found.last_outcome = last.map(from_sql).filter(|at| *at >= attempt.begun_ms).map(|at| at / 1_000);
+    found.last_outcome = last.filter(|at| *at >= attempt.begun_ms).map(|at| at / 1_000);
     if let Some(value) = &metric.value {
         values::fill(connection, attempt.id, value, &mut found, now_ms).await?;
         return Ok(found);
     }
-    for count in counts.iter().filter(|count| count.place.kind == MEASURED && count.place.name == metric.name)
-    {
+    let own = |count: &&Count| count.place.kind == MEASURED && count.place.name == metric.name;
+    for count in rows.counts(attempt.id).iter().filter(own) {
         let (cohort, probability) = (count.place.cohort, count.place.probability);
         let (units, bad) = (count.units, count.bad);
         let one = CohortCounts { cohort, probability, ..CohortCounts::default() };

@@ -36,6 +36,8 @@ pub const SHORTEST_PULSE: u64 = 5;
 pub const SHORTEST_TOKEN: usize = 16;
 /// Instances shown in the status, the most recently heard first; totals cover all.
 pub const SHOWN_INSTANCES: u32 = 50;
+/// Slices shown in the status, all flags together; beyond these a flag's are shown only where something was found.
+pub const SHOWN_SLICES: usize = 4_000;
 /// Ledger entries shown in the status.
 pub const SHOWN_ENTRIES: u32 = 30;
 /// SQLite's page cache for each of the five connections, as its pragma says it: 64 MiB.

@@ -9,8 +9,10 @@ use flagstone_snapshot::Snapshot;
 use serde_json::json;
 
 use crate::canonical::{canonical, sha256};
+use crate::derive::Live;
 use crate::limits;
 use crate::metric::{MetricRule, PlanMetric, Window};
+use crate::slice_plan::{self, SlicePlan};
 use crate::values::{self, ValueMetric};
 
 /// A flag with a rollout plan, ready to be judged.
@@ -28,11 +30,26 @@ pub(crate) struct Plan {
     /// What the judge is told; `attempt` is filled in when the attempt is known.
     pub(crate) rules: PlanRules,
     pub(crate) metrics: Vec<PlanMetric>,
+    /// What is counted by parts of the population.
+    pub(crate) slices: SlicePlan,
     /// The attempt's row, once it is known.
     pub(crate) attempt: i64,
     /// Digest of all that makes this attempt what it is. Ceilings, bake times, needed counts and approvals are
     /// left out: they decide how fast to go, not what is compared with what.
     pub(crate) fingerprint: [u8; 32],
+}
+
+impl Plan {
+    /// As far as counting is concerned.
+    pub(crate) fn live(&self) -> Live {
+        Live { attempt: self.attempt, metrics: self.metrics.clone(), slices: self.slices.clone() }
+    }
+
+    /// For an attempt that began before units were counted by slice: its evidence must stay of one kind.
+    pub(crate) fn without_slices(&mut self) {
+        self.slices = SlicePlan::default();
+        self.rules.slices.clear();
+    }
 }
 
 /// One rung.
@@ -91,6 +108,7 @@ pub(crate) fn plans(
             });
         }
         let metrics = metrics(definition, rollout);
+        let slices = slice_plan::rules(rollout, definition);
         plans.push(Plan {
             flag: key.to_owned(),
             owner: flag.owner.clone(),
@@ -100,8 +118,9 @@ pub(crate) fn plans(
             candidate: rollout.candidate.to_string(),
             stages,
             ceiling: plan.ceiling(),
-            rules: rules(definition, rollout, plan.ceiling(), staleness),
             fingerprint: fingerprint(&sealed, plan.salt(), flag, rollout, definition, &metrics),
+            slices: SlicePlan::new(rollout, &slices, definition),
+            rules: PlanRules { slices, ..rules(definition, rollout, plan.ceiling(), staleness) },
             metrics,
             attempt: 0,
         });
@@ -123,7 +142,8 @@ fn compared(plan: &flagstone_snapshot::Plan<'_>, open: u8) -> bool {
 fn metrics(definition: &Definition, rollout: &Rollout) -> Vec<PlanMetric> {
     let mut metrics: Vec<PlanMetric> = Vec::new();
     let used = rollout.guardrails.iter().map(|guardrail| &guardrail.metric);
-    for name in used.chain(rollout.success.iter().map(|success| &success.metric)) {
+    let used = used.chain(rollout.success.iter().map(|success| &success.metric));
+    for name in used.chain(rollout.slices.iter().map(|watch| &watch.metric)) {
         let name = name.to_string();
         if metrics.iter().any(|metric| metric.name == name) {
             continue;
@@ -219,7 +239,7 @@ fn fingerprint(
     };
     let admission: Vec<_> = rollout.stages.iter().map(|stage| json!([stage.name, stage.shares()])).collect();
     let metrics: Vec<_> = metrics.iter().filter_map(|metric| definition.metric(&metric.name)).collect();
-    let identity = json!({
+    let mut identity = json!({
         "flag": flag.key,
         "salt": salt,
         "unit": rollout.unit,
@@ -230,5 +250,12 @@ fn fingerprint(
         "success": rollout.success,
         "metrics": metrics,
     });
+    // Plans without slices keep the fingerprint that they had before there were any.
+    let slices = slice_plan::rules(rollout, definition);
+    let crossings = rollout.slices.iter().filter(|watch| watch.by.len() > 1);
+    let crossings: Vec<_> = crossings.map(|watch| json!([watch.metric, watch.by])).collect();
+    if let Some(members) = identity.as_object_mut().filter(|_| !(slices.is_empty() && crossings.is_empty())) {
+        members.insert("slices".to_owned(), json!([slices, crossings]));
+    }
     sha256(&[canonical(&identity).as_bytes()])
 }

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use sqlx::{Row, SqliteConnection};
 
 use crate::attempts::{self, Attempt};
-use crate::derive::{self, Live};
+use crate::derive;
 use crate::error::Refusal;
 use crate::ledger::{self, Entry};
 use crate::plan::{Plan, plans};
@@ -300,10 +300,12 @@ async fn bind_attempts(
         };
         plan.rules.attempt = attempt.number;
         plan.attempt = attempt.id;
+        if !attempt.sliced {
+            plan.without_slices();
+        }
         if fresh {
             attempts::bind_snapshot(connection, &attempt, &digest).await?;
-            let live = Live { attempt: attempt.id, metrics: plan.metrics.clone() };
-            derive::exposures_of_snapshot(connection, &digest, &plan.flag, &live).await?;
+            derive::exposures_of_snapshot(connection, &digest, &plan.flag, &plan.live()).await?;
         }
     }
     if fresh {

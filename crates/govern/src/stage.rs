@@ -130,6 +130,7 @@ mod tests {
             slices: Vec::new(),
             fairness: Vec::new(),
             sample_ratio_slices: Vec::new(),
+            drift: Vec::new(),
         }
     }
 

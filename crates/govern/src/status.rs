@@ -14,7 +14,7 @@ use crate::ranges::coverage;
 use crate::snapshots::mark_json;
 use crate::steer::Steered;
 use crate::store::from_sql;
-use crate::{GovernError, ledger, limits, words};
+use crate::{GovernError, ledger, limits, slice_release, words};
 
 /// The status as JSON text, without the time it is read at.
 pub(crate) async fn of(
@@ -25,9 +25,9 @@ pub(crate) async fn of(
 ) -> Result<String, GovernError> {
     let head = ledger::head(connection).await?;
     let tail = ledger::tail(connection, limits::SHOWN_ENTRIES).await?;
-    let mut flags = Vec::new();
+    let (mut flags, mut room) = (Vec::new(), limits::SHOWN_SLICES);
     for one in steered {
-        flags.push(flag(connection, one).await?);
+        flags.push(flag(connection, governor, one, &mut room).await?);
     }
     let published = governor.published.borrow().clone();
     let snapshot = steering.current.as_ref().map(|current| {
@@ -76,7 +76,12 @@ fn extend(value: &mut Value, more: Value) {
     }
 }
 
-async fn flag(connection: &mut SqliteConnection, one: &Steered) -> Result<Value, GovernError> {
+async fn flag(
+    connection: &mut SqliteConnection,
+    governor: &Governor,
+    one: &Steered,
+    room: &mut usize,
+) -> Result<Value, GovernError> {
     let (plan, attempt, standing) = (&one.plan, &one.attempt, &one.attempt.standing);
     let openings = attempts::openings(connection, attempt.id).await?;
     let stages: Vec<Value> = (0_u8..).zip(&plan.stages).map(|(index, stage)| {
@@ -120,7 +125,8 @@ async fn flag(connection: &mut SqliteConnection, one: &Steered) -> Result<Value,
         requirements.push(json!({"text": need, "met": false, "have": "not seen", "need": "seen"}));
     }
     let verdict = words::verdict(one);
-    Ok(json!({
+    let k = governor.config.k_anonymity;
+    let mut json = json!({
         "flag": plan.flag,
         "owner": plan.owner, "rationale": plan.rationale, "rollbackPlan": plan.rollback_plan,
         "baseline": plan.baseline, "candidate": plan.candidate,
@@ -137,7 +143,14 @@ async fn flag(connection: &mut SqliteConnection, one: &Steered) -> Result<Value,
         "requirements": requirements,
         "sampleRatio": {"logE": one.judgement.sample_ratio_log_e, "logThreshold": one.judgement.sample_ratio_log_threshold},
         "alpha": {"attempt": one.judgement.attempt_alpha, "rollout": plan.rules.alpha},
-    }))
+    });
+    if !plan.slices.is_empty() {
+        let all = one.judgement.slices.len();
+        let whole = all <= *room;
+        *room = room.saturating_sub(if whole { all } else { 0 });
+        extend(&mut json, slice_release::status(&plan.slices, &one.judgement, &one.inputs, (k, whole)));
+    }
+    Ok(json)
 }
 
 /// For each metric, the outcomes of this attempt that came in too late, and those of its event that it could not read.

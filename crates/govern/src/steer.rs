@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use flagstone_judge::{Evidence, Judgement, RolloutState};
+use flagstone_judge::{Evidence, Judgement, PlanRules, RolloutState};
 use flagstone_seal::PulseStage;
 use sqlx::SqliteConnection;
 
@@ -11,12 +11,14 @@ use crate::attempts::{self, Attempt, Phase, Standing};
 use crate::decision::{self, Inputs};
 use crate::derive::{self, Live};
 use crate::evidence::{self, UnitCounts};
+use crate::evidence_rows::Rows;
 use crate::governor::{Governor, Steering};
+use crate::metric::MetricRule;
 use crate::operator::{self, OperatorHalt};
 use crate::plan::Plan;
 use crate::pulse::Says;
 use crate::snapshots::Current;
-use crate::{GovernError, pulse, stage, status, values, withdraw};
+use crate::{GovernError, pulse, stage, status, unit_slices, values, withdraw};
 
 /// One plan after a tick, with all that the status shows of it.
 #[derive(Debug, Clone)]
@@ -92,8 +94,16 @@ impl Governor {
     /// Derives units, readings and counts from the events that came since the last time, a little at a time.
     async fn take_in(&self, current: Option<&Current>, now_ms: u64) -> Result<(), GovernError> {
         let plans = current.map(|current| current.plans.as_slice()).unwrap_or_default();
-        let live: Vec<Live> =
-            plans.iter().map(|plan| Live { attempt: plan.attempt, metrics: plan.metrics.clone() }).collect();
+        let live: Vec<Live> = plans.iter().map(Plan::live).collect();
+        // First, so that most units are counted in their slices at once instead of being moved there.
+        loop {
+            let mut write = self.store.write().await?;
+            let read = unit_slices::derive(&mut write, &live).await?;
+            write.commit().await?;
+            if read == 0 {
+                break;
+            }
+        }
         loop {
             let mut write = self.store.write().await?;
             let read = derive::exposures(&mut write, &live).await?;
@@ -110,15 +120,15 @@ impl Governor {
                 break;
             }
         }
-        let mut done: Vec<[u8; 32]> = Vec::new();
+        let mut by_event: BTreeMap<&str, BTreeMap<[u8; 32], &MetricRule>> = BTreeMap::new();
         for rule in plans.iter().flat_map(|plan| &plan.metrics).filter_map(|metric| metric.rule.as_ref()) {
-            if done.contains(&rule.digest) {
-                continue;
-            }
-            done.push(rule.digest);
+            by_event.entry(&rule.event).or_default().insert(rule.digest, rule);
+        }
+        for rules in by_event.into_values() {
+            let rules: Vec<&MetricRule> = rules.into_values().collect();
             loop {
                 let mut write = self.store.write().await?;
-                let read = derive::outcomes(&mut write, rule, &live).await?;
+                let read = derive::outcomes(&mut write, &rules, &live).await?;
                 write.commit().await?;
                 if read == 0 {
                     break;
@@ -162,9 +172,15 @@ impl Governor {
     async fn count(&self, current: Option<&Current>, now_ms: u64) -> Result<Vec<Counted>, GovernError> {
         let mut read = self.store.read().await?;
         let mut counted = Vec::new();
-        for plan in current.map(|current| current.plans.as_slice()).unwrap_or_default() {
-            let Some(attempt) = attempts::latest(&mut read, &plan.flag).await? else { continue };
-            let (evidence, units) = evidence::gather(&mut read, &attempt, &plan.metrics, now_ms).await?;
+        let plans = current.map(|current| current.plans.as_slice()).unwrap_or_default();
+        let mut latest = attempts::all_latest(&mut read).await?;
+        let ids: Vec<i64> =
+            plans.iter().filter_map(|plan| latest.get(&plan.flag)).map(|attempt| attempt.id).collect();
+        let mut rows = Rows::read(&mut read, &ids).await?;
+        for plan in plans {
+            let Some(attempt) = latest.remove(&plan.flag) else { continue };
+            let (evidence, units) =
+                evidence::gather(&mut read, &mut rows, &attempt, &plan.metrics, now_ms).await?;
             counted.push((plan.clone(), attempt, evidence, units));
         }
         Ok(counted)
@@ -180,17 +196,7 @@ impl Governor {
         now_ms: u64,
     ) -> Result<Steered, GovernError> {
         let halt = operator::halt_of(connection, &plan.flag).await?;
-        let inputs = |standing: &Standing| Inputs {
-            rules: plan.rules.clone(),
-            state: RolloutState {
-                stage: standing.stage,
-                stage_opened: standing.since_ms / 1_000,
-                halted: false,
-                lease_until: None,
-            },
-            evidence: evidence.clone(),
-            now: now_ms / 1_000,
-        };
+        let k = self.config.k_anonymity;
         let start = self.config.auto_start
             && attempt.standing.phase == Phase::Closed
             && halt.is_none()
@@ -199,8 +205,13 @@ impl Governor {
             operator::auto_start(connection, &mut attempt, now_ms).await?;
         }
         let lowered = stage::beneath(&attempt.standing, plan.ceiling, now_ms);
-        let asked = inputs(&lowered);
-        let judgement = asked.judge();
+        let mut inputs = Inputs {
+            rules: PlanRules { display_units: k, ..plan.rules.clone() },
+            state: state_of(&lowered),
+            evidence,
+            now: now_ms / 1_000,
+        };
+        let mut judgement = inputs.judge();
         // Evidence of harm latches whatever a person has halted; other moves wait until they resume.
         decision::latch(connection, &attempt, &judgement).await?;
         let mixed = evidence::mixed(connection, attempt.id).await?;
@@ -210,17 +221,31 @@ impl Governor {
             next = lowered;
         }
         if stage::differs(&attempt.standing, &next) {
-            decision::record(connection, &attempt, &asked, &judgement, &next, now_ms).await?;
+            decision::record(connection, &attempt, &inputs, &judgement, (&next, k), now_ms).await?;
             attempts::set_standing(connection, &attempt, &next, now_ms).await?;
             tracing::info!(flag = %plan.flag, phase = next.phase.as_str(), stage = ?next.stage, rule = ?next.rule, "moved");
         } else if attempt.standing.rule != next.rule {
             attempts::set_standing(connection, &attempt, &next, now_ms).await?;
         }
         attempt.standing = next;
-        let inputs = inputs(&attempt.standing);
-        let judgement = inputs.judge();
+        // The judge is pure: asked the same again, it would say the same.
+        let state = state_of(&attempt.standing);
+        if state != inputs.state {
+            inputs.state = state;
+            judgement = inputs.judge();
+        }
         let since = attempts::first_opening(connection, &attempt).await? / 1_000;
         Ok(Steered { plan, attempt, halt, units, inputs, judgement, since })
+    }
+}
+
+/// Where a rollout stands, in the judge's terms.
+fn state_of(standing: &Standing) -> RolloutState {
+    RolloutState {
+        stage: standing.stage,
+        stage_opened: standing.since_ms / 1_000,
+        halted: false,
+        lease_until: None,
     }
 }
 

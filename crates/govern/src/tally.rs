@@ -59,28 +59,32 @@ pub(crate) struct Count {
     pub(crate) bad: u64,
 }
 
-/// All counts of an attempt, in order.
-pub(crate) async fn load(connection: &mut SqliteConnection, attempt: i64) -> Result<Vec<Count>, GovernError> {
+/// All counts of attempts (their ids as a JSON list), by attempt, each in order.
+pub(crate) async fn load(
+    connection: &mut SqliteConnection,
+    attempts: &str,
+) -> Result<BTreeMap<i64, Vec<Count>>, GovernError> {
     let rows = sqlx::query(
-        "SELECT kind, name, cohort, probability, arm, units, bad FROM tallies WHERE attempt = ? AND units <> 0
-         ORDER BY kind, name, cohort, probability, arm",
+        "SELECT attempt, kind, name, cohort, probability, arm, units, bad FROM tallies
+         WHERE attempt IN (SELECT value FROM json_each(?)) AND units <> 0
+         ORDER BY attempt, kind, name, cohort, probability, arm",
     )
-    .bind(attempt)
+    .bind(attempts)
     .fetch_all(connection)
     .await?;
-    rows.iter()
-        .map(|row| {
-            Ok(Count {
-                place: Place {
-                    kind: row.try_get("kind")?,
-                    name: row.try_get("name")?,
-                    cohort: row.try_get("cohort")?,
-                    probability: row.try_get("probability")?,
-                    arm: row.try_get("arm")?,
-                },
-                units: from_sql(row.try_get("units")?),
-                bad: from_sql(row.try_get("bad")?),
-            })
-        })
-        .collect()
+    let mut counts: BTreeMap<i64, Vec<Count>> = BTreeMap::new();
+    for row in &rows {
+        counts.entry(row.try_get("attempt")?).or_default().push(Count {
+            place: Place {
+                kind: row.try_get("kind")?,
+                name: row.try_get("name")?,
+                cohort: row.try_get("cohort")?,
+                probability: row.try_get("probability")?,
+                arm: row.try_get("arm")?,
+            },
+            units: from_sql(row.try_get("units")?),
+            bad: from_sql(row.try_get("bad")?),
+        });
+    }
+    Ok(counts)
 }

@@ -1,6 +1,6 @@
 //! Units in the table `units`: read and written many at a time.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use flagstone_events::Arm;
 use sqlx::sqlite::SqliteRow;
@@ -8,6 +8,7 @@ use sqlx::{QueryBuilder, Row, Sqlite, SqliteConnection};
 
 use crate::GovernError;
 use crate::contribution::Reading;
+use crate::derive::Live;
 use crate::ingest::arm_number;
 use crate::store::{from_sql, to_sql};
 use crate::unit::{First, Unit};
@@ -43,6 +44,41 @@ pub(crate) async fn load<'k>(
         }
     }
     Ok(units)
+}
+
+/// Attempts up to which their units are asked for one attempt after the other: each is found by one look, but a set of flags may
+/// have a thousand.
+const ATTEMPTS: usize = 4;
+
+/// Those of the units that are known in any of these attempts.
+pub(crate) async fn load_for(
+    connection: &mut SqliteConnection,
+    live: &[Live],
+    units: &BTreeSet<&Vec<u8>>,
+) -> Result<BTreeMap<UnitKey, Unit>, GovernError> {
+    if live.len() <= ATTEMPTS {
+        let keys: Vec<UnitKey> =
+            live.iter().flat_map(|live| units.iter().map(|unit| (live.attempt, (*unit).clone()))).collect();
+        return load(connection, &keys).await;
+    }
+    let attempts: BTreeSet<i64> = live.iter().map(|live| live.attempt).collect();
+    let (mut found, units) = (BTreeMap::new(), units.iter().copied().collect::<Vec<_>>());
+    for some in units.chunks(ROWS) {
+        let mut query: QueryBuilder<Sqlite> =
+            QueryBuilder::new("SELECT * FROM units INDEXED BY units_by_unit WHERE unit IN (");
+        let mut list = query.separated(", ");
+        for unit in some {
+            list.push_bind(unit.as_slice());
+        }
+        query.push(")");
+        for row in query.build().persistent(false).fetch_all(&mut *connection).await? {
+            let attempt = row.try_get("attempt")?;
+            if attempts.contains(&attempt) {
+                found.insert((attempt, row.try_get("unit")?), read(&row)?);
+            }
+        }
+    }
+    Ok(found)
 }
 
 /// Writes units, over what was there.

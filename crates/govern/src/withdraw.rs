@@ -9,10 +9,11 @@ use sqlx::{QueryBuilder, Row, Sqlite, SqliteConnection};
 use crate::GovernError;
 use crate::contribution::{late_of, of_exposure, of_metric};
 use crate::derive::{self, Live};
+use crate::slice_tally::SliceChanges;
 use crate::store::{count, from_sql, to_sql};
 use crate::tally::Changes;
 use crate::unit_rows::{self, UnitKey};
-use crate::values;
+use crate::{unit_slices, values};
 
 /// Units taken out of the counts in one step.
 const AT_ONCE: u32 = 200;
@@ -124,22 +125,24 @@ async fn one(
 ) -> Result<bool, GovernError> {
     let keys: Vec<UnitKey> = live.iter().map(|live| (live.attempt, unit.to_vec())).collect();
     let before = unit_rows::load(connection, &keys).await?;
-    let mut changes = Changes::default();
+    let (mut changes, mut sliced) = (Changes::default(), SliceChanges::default());
+    let known = unit_slices::load(connection, [&unit.to_vec()]).await?.into_values().next();
     for live in live {
         let Some(old) = before.get(&(live.attempt, unit.to_vec())) else { continue };
-        changes.moved(live.attempt, of_exposure(old), Vec::new());
+        let parts = of_exposure(old);
+        sliced.moved(live, "", known.as_ref(), (&parts, &[]));
+        changes.moved(live.attempt, parts, Vec::new());
         for metric in &live.metrics {
             let Some(rule) = &metric.rule else { continue };
             let readings = unit_rows::readings(connection, &rule.digest, [&unit.to_vec()]).await?;
             let readings = readings.into_values().next().unwrap_or_default();
-            changes.moved(
-                live.attempt,
-                of_metric(&metric.name, old, &readings, metric.window_ms),
-                Vec::new(),
-            );
+            let parts = of_metric(&metric.name, old, &readings, metric.window_ms);
+            sliced.moved(live, &metric.name, known.as_ref(), (&parts, &[]));
+            changes.moved(live.attempt, parts, Vec::new());
             changes.moved(live.attempt, late_of(&metric.name, old, &readings, metric.window_ms), Vec::new());
         }
     }
+    sliced.store(connection).await?;
     changes.store(connection).await?;
     let gone = sqlx::query("DELETE FROM units WHERE unit = ?").bind(unit).execute(&mut *connection).await?;
     sqlx::query("DELETE FROM readings WHERE unit = ? AND at_ms <= ?")
@@ -148,6 +151,7 @@ async fn one(
         .execute(&mut *connection)
         .await?;
     values::forget(connection, unit, at_ms, live).await?;
+    unit_slices::again(connection, unit).await?;
     // A unit that has consented again since comes back with what it did since.
     derive::exposures_of_unit(connection, unit, live).await?;
     sqlx::query("UPDATE withdrawals SET pending = 0 WHERE stream = 'production' AND unit = ?")

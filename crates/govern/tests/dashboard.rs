@@ -14,10 +14,18 @@ const FLAGS: [(&str, &str); 3] =
 fn definition() -> String {
     let flags: Vec<_> =
         FLAGS.iter().map(|(key, event)| planned(key, event, "20%", &format!("{event}@15"))).collect();
-    set(&flags)
+    let slices = "
+      slices:
+        - { metric: answer-wrong, by: language, role: deterioration, share: 20% }
+        - { metric: answer-slow, by: language }
+      fairness: { by: language, disparity: 0.8 }
+      guardrails:";
+    let watched = set(&flags).replacen("\n      guardrails:", slices, 1);
+    let watched = watched.replacen("share: 60%", "share: 40%", 1);
+    watched.replace("metrics:\n", "slices: { language: [en, de, fr, it] }\nmetrics:\n")
 }
 
-/// Three rollouts: one that is better and climbs to its ceiling, one that is worse, one with little traffic.
+/// Three rollouts: one that is better, by language as well, one that is worse, one with little traffic.
 async fn rollouts(world: &World) -> (Govern, Release, Vec<Traffic>) {
     let govern = world.start().await;
     let release = world.release(1, &definition());
@@ -26,7 +34,9 @@ async fn rollouts(world: &World) -> (Govern, Release, Vec<Traffic>) {
     let mut traffic = Vec::new();
     for ((flag, event), (today, concise)) in FLAGS.into_iter().zip(rates) {
         world.order(&govern, flag, "start").await;
-        traffic.push(Traffic::of(flag, event, &format!("edge-{event}"), today, concise));
+        let mut one = Traffic::of(flag, event, &format!("edge-{event}"), today, concise);
+        one.languages = &["en", "en", "en", "en", "en", "de", "de", "fr", "fr", "it", "da"];
+        traffic.push(one);
     }
     for round in 0..10 {
         for (one, units) in traffic.iter_mut().zip([2_000, 1_000, 300]) {
@@ -64,6 +74,16 @@ async fn the_page_shows_follows_and_stops() {
         )
         .await;
     browser.until("!document.querySelector('[data-key=\"email-drafts\"] button[data-ask]')").await;
+
+    // Parts of the population: a matrix for the flag whose plan watches them, and none for the others.
+    browser.until("document.querySelectorAll('.matrix').length === 1").await;
+    let matrix = browser
+        .run("return document.querySelector('[data-key=\"answer-behaviour\"] .matrix').innerText")
+        .await;
+    let matrix = matrix.as_str().expect("text");
+    for word in ["language", "en", "(other)", "answer-wrong", "unable to assess", "split between the arms"] {
+        assert!(matrix.contains(word), "no `{word}` in {matrix}");
+    }
 
     // New events change the page by themselves.
     let count = "document.querySelector('[data-key=\"search-summaries\"] .arm.treatment .count').innerText";

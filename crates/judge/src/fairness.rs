@@ -9,7 +9,7 @@
 //!   group: when it is that one that lost, everybody else would seem to have gained.)
 //!
 //! A point estimate never decides. A group passes when the lower end of the interval is at or above 0.8, fails when the
-//! upper end is below, and is inconclusive between; a group with fewer than [`DISPLAY_UNITS`] units in an arm or fewer than
+//! upper end is below, and is inconclusive between (0.8 unless the rule says otherwise); a group with fewer than [`DISPLAY_UNITS`] units in an arm or fewer than
 //! [`DISPLAY_BAD`] bad units cannot be assessed, and that is said instead of a number.
 //!
 //! How wide an interval must be depends on how often it is read; the caller says it, as a number of standard deviations for
@@ -63,7 +63,7 @@ pub struct GroupRatio {
     pub lower: Option<f64>,
     /// Upper end.
     pub upper: Option<f64>,
-    /// Against [`FOUR_FIFTHS`].
+    /// Against the bar: [`FOUR_FIFTHS`] within an arm, the rule's own for changes.
     pub verdict: Bar,
 }
 
@@ -72,8 +72,8 @@ impl GroupRatio {
         Self { group: group.to_owned(), ratio: None, lower: None, upper: None, verdict: Bar::UnableToAssess }
     }
 
-    fn assessed(group: &str, ratio: f64, lower: f64, upper: f64) -> Self {
-        let verdict = Bar::of(lower, upper, FOUR_FIFTHS);
+    fn assessed(group: &str, ratio: f64, (lower, upper): (f64, f64), bar: f64) -> Self {
+        let verdict = Bar::of(lower, upper, bar);
         Self { group: group.to_owned(), ratio: Some(ratio), lower: Some(lower), upper: Some(upper), verdict }
     }
 }
@@ -129,7 +129,7 @@ pub fn disparity(groups: &[(&str, Share)], z: f64) -> Option<Disparity> {
         .map(|(name, share)| {
             let against = katz(*share, best, z);
             let intervals::Interval { lower, upper } = against.interval;
-            GroupRatio::assessed(name, share.value() / best.value(), lower, upper)
+            GroupRatio::assessed(name, share.value() / best.value(), (lower, upper), FOUR_FIFTHS)
         })
         .collect();
     others.sort_by(|a, b| a.group.cmp(&b.group));
@@ -175,8 +175,15 @@ impl Fairness {
 }
 
 /// Audits one metric. `multiplier` says for a number of units how many standard deviations an interval extends to each
-/// side. Randomised cohorts only; the order of groups and counts does not matter.
-pub fn audit(metric: &str, by: &str, groups: &[Group], multiplier: impl Fn(u64) -> f64) -> Fairness {
+/// side, `bar` what share of its ratio to the others a group must have kept. Randomised cohorts only; the order of groups and
+/// counts does not matter.
+pub fn audit(
+    metric: &str,
+    by: &str,
+    groups: &[Group],
+    bar: f64,
+    multiplier: impl Fn(u64) -> f64,
+) -> Fairness {
     let mut collected: BTreeMap<&str, Vec<CohortCounts>> = BTreeMap::new();
     for group in groups {
         collected.entry(&group.name).or_default().extend(group.cohorts.iter().filter(|c| c.is_evidence()));
@@ -195,7 +202,7 @@ pub fn audit(metric: &str, by: &str, groups: &[Group], multiplier: impl Fn(u64) 
         by: by.to_owned(),
         treatment: arm(TREATED),
         control: arm(CONTROL),
-        changes: sides.iter().map(|sides| change(sides, &everyone, &multiplier)).collect(),
+        changes: sides.iter().map(|sides| change(sides, &everyone, bar, &multiplier)).collect(),
     }
 }
 
@@ -268,7 +275,12 @@ fn without(all: CohortCounts, part: &[CohortCounts]) -> CohortCounts {
 }
 
 /// `everyone` holds the counts of all groups that can be assessed, this one among them if it can.
-fn change(sides: &Sides<'_>, everyone: &[CohortCounts], multiplier: impl Fn(u64) -> f64) -> GroupRatio {
+fn change(
+    sides: &Sides<'_>,
+    everyone: &[CohortCounts],
+    bar: f64,
+    multiplier: impl Fn(u64) -> f64,
+) -> GroupRatio {
     if !sides.assessable() {
         return GroupRatio::unable(sides.name);
     }
@@ -281,7 +293,7 @@ fn change(sides: &Sides<'_>, everyone: &[CohortCounts], multiplier: impl Fn(u64)
     let Some((log_change, variance, units)) = both else { return GroupRatio::unable(sides.name) };
     let half = multiplier(units) * libm::sqrt(variance);
     let [low, middle, high] = [log_change - half, log_change, log_change + half].map(libm::exp);
-    GroupRatio::assessed(sides.name, middle, low, high)
+    GroupRatio::assessed(sides.name, middle, (low, high), bar)
 }
 
 #[cfg(test)]
@@ -306,7 +318,7 @@ mod tests {
         // German answers are as bad in both arms: unequal, and not the candidate's doing.
         let groups =
             [group("en", (1_000, 10_000), (1_000, 10_000)), group("de", (4_000, 10_000), (4_000, 10_000))];
-        let fairness = audit("wrong", "language", &groups, |_| 3.0);
+        let fairness = audit("wrong", "language", &groups, FOUR_FIFTHS, |_| 3.0);
         assert_eq!(fairness.treatment.as_ref().unwrap().verdict(), Bar::Fail);
         assert_eq!((fairness.verdict(), fairness.changes.len()), (Bar::Pass, 2));
         assert!((fairness.changes[0].ratio.unwrap() - 1.0).abs() < 1e-12);
@@ -319,12 +331,12 @@ mod tests {
             group("de", (2_500, 5_000), (100, 5_000)),
             group("is", (4, 20), (0, 30)),
         ];
-        let fairness = audit("wrong", "language", &groups, |_| 3.0);
+        let fairness = audit("wrong", "language", &groups, FOUR_FIFTHS, |_| 3.0);
         let verdicts: Vec<(&str, Bar)> =
             fairness.changes.iter().map(|c| (c.group.as_str(), c.verdict)).collect();
         assert_eq!(verdicts, [("de", Bar::Fail), ("en", Bar::Pass), ("is", Bar::UnableToAssess)]);
         assert_eq!((fairness.changes[2].ratio, fairness.verdict()), (None, Bar::Fail));
-        let alone = audit("wrong", "language", &groups[2..], |_| 3.0);
+        let alone = audit("wrong", "language", &groups[2..], FOUR_FIFTHS, |_| 3.0);
         assert_eq!((alone.verdict(), alone.treatment), (Bar::UnableToAssess, None));
     }
 
@@ -345,7 +357,7 @@ mod tests {
             group.cohorts.push(late);
             group
         };
-        let fairness = audit("wrong", "language", &[two("en", 5), two("de", 1)], |_| 3.0);
+        let fairness = audit("wrong", "language", &[two("en", 5), two("de", 1)], FOUR_FIFTHS, |_| 3.0);
         assert!((fairness.changes[0].ratio.unwrap() - 1.0).abs() < 1e-12, "{fairness:?}");
     }
 

@@ -34,6 +34,14 @@ pub struct PlanRules {
     /// Which bad rates are held against a fixed one, batch by batch.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub drift: Vec<DriftRule>,
+    /// Units, both arms together, of which a slice must have as many before its numbers are shown; never fewer than
+    /// [`DISPLAY_UNITS`](crate::limits::DISPLAY_UNITS). Decides nothing.
+    #[serde(skip_serializing_if = "is_least")]
+    pub display_units: u64,
+}
+
+fn is_least(units: &u64) -> bool {
+    *units <= crate::limits::DISPLAY_UNITS
 }
 
 impl Default for PlanRules {
@@ -47,6 +55,7 @@ impl Default for PlanRules {
             ceiling: None,
             slices: Vec::new(),
             drift: Vec::new(),
+            display_units: crate::limits::DISPLAY_UNITS,
         }
     }
 }

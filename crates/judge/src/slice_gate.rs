@@ -2,7 +2,7 @@
 
 use crate::fairness::Bar;
 use crate::gate::Line;
-use crate::slice_rule::SliceRole;
+use crate::slice_rule::{SliceRole, SliceRule};
 use crate::slice_verdict::{SliceJudgement, SliceVerdict, Sliced, unassessed};
 use crate::words::{duration, log_e, percent, plural};
 use crate::{Action, PlanRules, SliceRatio, StageRule, rule};
@@ -37,7 +37,7 @@ pub(crate) fn lines(
             SliceRole::Fairness => {
                 lines.push(Line::new(rule::SIGNAL, Action::Hold, text, met, have, need));
                 if stage.randomised {
-                    lines.push(kept(rules, stage, sliced, name, by));
+                    lines.push(kept(rule, stage, sliced));
                 }
             }
             SliceRole::Observe => {}
@@ -74,10 +74,11 @@ fn alike(ratios: &[SliceRatio]) -> Line {
 }
 
 /// Rule 8: that no group lost ground. Of groups that were named each must be assessed; of others, those that can be.
-fn kept(rules: &PlanRules, stage: &StageRule, sliced: &Sliced, metric: &str, by: &str) -> Line {
-    let found = sliced.fairness.iter().find(|fairness| fairness.metric == metric && fairness.by == by);
+fn kept(rule: &SliceRule, stage: &StageRule, sliced: &Sliced) -> Line {
+    let (metric, by) = (&rule.metric, &rule.by);
+    let found = sliced.fairness.iter().find(|fairness| fairness.metric == *metric && fairness.by == *by);
     let verdict = found.map_or(Bar::UnableToAssess, |fairness| fairness.verdict());
-    let named = rules.slices.iter().any(|r| r.metric == metric && r.by == by && !r.values.is_empty());
+    let named = !rule.values.is_empty();
     let unable = found.map(unassessed).unwrap_or_default();
     let asked_less = stage.ship_if_not_harmful;
     let met = match verdict {
@@ -85,7 +86,7 @@ fn kept(rules: &PlanRules, stage: &StageRule, sliced: &Sliced, metric: &str, by:
         Bar::Fail => false,
         Bar::Inconclusive | Bar::UnableToAssess => asked_less,
     };
-    let bar = percent(crate::limits::FOUR_FIFTHS);
+    let bar = percent(rule.bar_in_force());
     let text = if asked_less {
         format!("`{metric}`: no `{by}` is shown to have lost ground (this stage asks for no more)")
     } else {

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::PlanRules;
 use crate::alpha::log_threshold;
+use crate::limits::FOUR_FIFTHS;
 use crate::multiplicity::e_bonferroni_log_threshold;
 
 /// The slice in which all values are collected that a rule does not name.
@@ -29,6 +30,8 @@ pub struct SliceRule {
     pub share: f64,
     /// The largest rate ratio treatment / control that still counts as harmless. Positive and finite.
     pub null_ratio: f64,
+    /// [`SliceRole::Fairness`]: what share of its ratio to the others every group must have kept, in (0, 1].
+    pub disparity: f64,
 }
 
 /// What a slice may do to the rollout.
@@ -54,6 +57,7 @@ impl Default for SliceRule {
             values: BTreeSet::new(),
             share: 1.0,
             null_ratio: 1.0,
+            disparity: FOUR_FIFTHS,
         }
     }
 }
@@ -69,6 +73,9 @@ impl SliceRule {
                 return Some("it names no values, so the number of slices is not fixed".to_owned());
             }
         }
+        if self.role == SliceRole::Fairness && !usable_share(self.disparity) {
+            return Some(format!("its disparity is {}, not above 0 and at most 1", self.disparity));
+        }
         let usable = self.null_ratio.is_finite() && self.null_ratio > 0.0;
         (!usable).then(|| format!("its null ratio is {}, not a positive number", self.null_ratio))
     }
@@ -76,6 +83,11 @@ impl SliceRule {
     /// The null ratio, or 1 where there is no usable one.
     pub(crate) fn null_in_force(&self) -> f64 {
         if self.null_ratio.is_finite() && self.null_ratio > 0.0 { self.null_ratio } else { 1.0 }
+    }
+
+    /// The bar of the fairness gate, or four fifths where there is no usable one.
+    pub(crate) fn bar_in_force(&self) -> f64 {
+        if usable_share(self.disparity) { self.disparity } else { FOUR_FIFTHS }
     }
 
     /// The slice that a value is counted in.

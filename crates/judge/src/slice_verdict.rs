@@ -129,7 +129,7 @@ fn verdicts(rules: &PlanRules, rule: &SliceRule, collected: &Collected<'_>, now:
             SliceRole::Fairness | SliceRole::Observe => None,
         };
         let harmed = crossed || latched.is_some();
-        let counts = shown(cohorts);
+        let counts = shown(cohorts, rules.display_units.max(DISPLAY_UNITS));
         let verdict = match counts {
             _ if harmed => SliceVerdict::Harmed,
             None => SliceVerdict::UnableToAssess,
@@ -152,7 +152,7 @@ fn verdicts(rules: &PlanRules, rule: &SliceRule, collected: &Collected<'_>, now:
 }
 
 /// The counts where there are enough to be shown.
-fn shown(cohorts: &[CohortCounts]) -> Option<SliceCounts> {
+fn shown(cohorts: &[CohortCounts], least: u64) -> Option<SliceCounts> {
     let counts = cohorts.iter().fold(SliceCounts::default(), |sum, one| SliceCounts {
         treated_bad: sum.treated_bad.saturating_add(one.treated_bad),
         control_bad: sum.control_bad.saturating_add(one.control_bad),
@@ -161,7 +161,7 @@ fn shown(cohorts: &[CohortCounts]) -> Option<SliceCounts> {
     });
     let units = counts.treated_units.saturating_add(counts.control_units);
     let bad = counts.treated_bad.saturating_add(counts.control_bad);
-    (units >= DISPLAY_UNITS && bad >= DISPLAY_BAD).then_some(counts)
+    (units >= least && bad >= DISPLAY_BAD).then_some(counts)
 }
 
 /// The fairness audit of one rule. What lies in [`OTHER_VALUES`](crate::OTHER_VALUES) is no group, and left out.
@@ -175,7 +175,7 @@ fn groups_kept(rules: &PlanRules, rule: &SliceRule, collected: &Collected<'_>) -
     let alpha = rules.promotion_alpha();
     let sequence = Sequence::tuned(FAIRNESS_HORIZON, alpha, Sides::Two);
     // Without a sequence there is no alpha, and nothing is narrow enough to pass.
-    fairness::audit(&rule.metric, &rule.by, &groups, |units| {
+    fairness::audit(&rule.metric, &rule.by, &groups, rule.bar_in_force(), |units| {
         sequence.map_or(f64::INFINITY, |sequence| sequence.factor(units as f64, alpha))
     })
 }

@@ -160,11 +160,12 @@ fn begin(plan: &flagstone_snapshot::Plan<'_>, stages: &[Rung]) -> u64 {
 /// none, so a rule that waits for them would never be met.
 fn rules(definition: &Definition, rollout: &Rollout, ceiling: Option<u8>, staleness: u64) -> PlanRules {
     let counts = |metric: &str| definition.metric(metric).is_some_and(|metric| metric.bad().is_some());
-    let success = rollout.success.iter().filter(|success| counts(&success.metric)).map(|success| GuardrailRule {
-        metric: success.metric.to_string(),
-        role: if success.better { Role::Success } else { Role::Observe },
-        ..GuardrailRule::default()
-    });
+    let success =
+        rollout.success.iter().filter(|success| counts(&success.metric)).map(|success| GuardrailRule {
+            metric: success.metric.to_string(),
+            role: if success.better { Role::Success } else { Role::Observe },
+            ..GuardrailRule::default()
+        });
     let stages = rollout.stages.iter().map(|stage| StageRule {
         name: stage.name.to_string(),
         bake: stage.bake,

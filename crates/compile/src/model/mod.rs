@@ -10,6 +10,7 @@ mod flag;
 mod keys;
 mod metric;
 mod rollout;
+mod slices;
 mod ties;
 
 use serde::{Serialize, Serializer};
@@ -22,6 +23,7 @@ pub use rollout::{
     Admission, Advance, Fairness, Guardrail, Intake, Need, NotWorseBy, Pause, Role, Rollout, Stage, Step,
     Success, Watch, Who,
 };
+pub use slices::{Slice, SliceRole, SliceWatch};
 pub use ties::{Covers, Holdout, Layer, Override, Prerequisite, Range, Slot};
 
 use crate::span::Spanned;
@@ -62,6 +64,12 @@ impl Definition {
     #[must_use]
     pub fn metric(&self, name: &str) -> Option<&Metric> {
         self.metrics.iter().find(|metric| metric.name == *name)
+    }
+
+    /// The slice of that name.
+    #[must_use]
+    pub fn slice(&self, name: &str) -> Option<&Slice> {
+        self.slices.iter().find(|slice| slice.name == *name)
     }
 
     /// The segment of that name.
@@ -116,13 +124,4 @@ pub struct Segment {
     pub include: KeyList,
     /// Targeting keys that are out, whatever else holds.
     pub exclude: KeyList,
-}
-
-/// A dimension of outcomes with its few values.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Slice {
-    /// Its name.
-    pub name: Spanned<String>,
-    /// The values it may take.
-    pub values: Vec<String>,
 }

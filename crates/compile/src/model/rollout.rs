@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use crate::model::SliceWatch;
 use crate::span::Spanned;
 use crate::tree::Node;
 
@@ -27,6 +28,9 @@ pub struct Rollout {
     pub success: Vec<Success>,
     /// Between whom it must stay fair.
     pub fairness: Option<Fairness>,
+    /// Metrics that are watched by parts of the population, in the author's order.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub slices: Vec<SliceWatch>,
     /// The ladder, lowest first.
     pub stages: Vec<Stage>,
     /// Position of the highest stage that people approved; none keeps the plan closed.

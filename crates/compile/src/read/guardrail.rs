@@ -3,7 +3,7 @@
 use flagstone_snapshot::SHARE_TOTAL;
 
 use crate::diagnostic::{Code, Diagnostic};
-use crate::model::{Definition, Guardrail, NotWorseBy, Role};
+use crate::model::{Definition, Guardrail, NotWorseBy, Role, SliceRole, SliceWatch};
 use crate::read::{Fields, Reader};
 use crate::span::Span;
 use crate::tree::Node;
@@ -65,45 +65,55 @@ impl Reader<'_> {
         margin.map(|not_worse_by| NotWorseBy { not_worse_by })
     }
 
-    /// Divides the error budget among the deterioration guardrails: what the author said, the rest evenly
+    /// Divides the error budget among the deterioration guardrails and slices: what the author said, the rest evenly
     /// among those without a share. The shares add up to `SHARE_TOTAL` exactly.
-    pub(super) fn divide_budget(&mut self, guardrails: &mut [Guardrail], span: Span) {
+    pub(super) fn divide_budget(
+        &mut self,
+        guardrails: &mut [Guardrail],
+        slices: &mut [SliceWatch],
+        span: Span,
+    ) {
+        let who = match slices.iter().any(|slice| slice.role == SliceRole::Deterioration) {
+            true => "deterioration guardrails and slices",
+            false => "deterioration guardrails",
+        };
+        let guards = guardrails.iter_mut().filter(|guardrail| guardrail.role == Role::Deterioration);
+        let parts = slices.iter_mut().filter(|slice| slice.role == SliceRole::Deterioration);
+        let mut shares: Vec<&mut u32> =
+            guards.map(|guardrail| &mut guardrail.share).chain(parts.map(|slice| &mut slice.share)).collect();
         let mut rest: u64 = u64::from(SHARE_TOTAL);
         let mut without = 0u64;
-        for guardrail in guardrails.iter().filter(|guardrail| guardrail.role == Role::Deterioration) {
-            if guardrail.share == 0 {
+        for share in &shares {
+            if **share == 0 {
                 without += 1;
             }
-            let Some(left) = rest.checked_sub(u64::from(guardrail.share)) else {
+            let Some(left) = rest.checked_sub(u64::from(**share)) else {
                 self.refuse(Diagnostic::error(
                     Code::Guardrail,
                     span,
-                    "the shares of the deterioration guardrails are more than the whole error budget",
+                    format!("the shares of the {who} are more than the whole error budget"),
                 ));
                 return;
             };
             rest = left;
         }
-        let any = guardrails.iter().any(|guardrail| guardrail.role == Role::Deterioration);
-        if any && ((without == 0 && rest > 0) || (without > 0 && rest < without)) {
+        if !shares.is_empty() && ((without == 0 && rest > 0) || (without > 0 && rest < without)) {
             self.refuse(
                 Diagnostic::error(
                     Code::Guardrail,
                     span,
-                    "the shares of the deterioration guardrails do not add up to the whole error budget",
+                    format!("the shares of the {who} do not add up to the whole error budget"),
                 )
-                .hint("they add up to 100 %, guardrails without a `share` get what is left"),
+                .hint("they add up to 100 %, those without a `share` get what is left"),
             );
             return;
         }
-        for guardrail in guardrails {
-            if guardrail.role == Role::Deterioration && guardrail.share == 0 {
-                // The remainder of the division goes to the last one.
-                let part = if without == 1 { rest } else { rest / without };
-                guardrail.share = u32::try_from(part).unwrap_or(SHARE_TOTAL);
-                rest -= part;
-                without -= 1;
-            }
+        for share in shares.iter_mut().filter(|share| ***share == 0) {
+            // The remainder of the division goes to the last one.
+            let part = if without == 1 { rest } else { rest / without };
+            **share = u32::try_from(part).unwrap_or(SHARE_TOTAL);
+            rest -= part;
+            without -= 1;
         }
     }
 }

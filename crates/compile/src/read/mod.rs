@@ -16,6 +16,7 @@ mod rollout;
 mod segment;
 mod set;
 mod single;
+mod slices;
 mod stage;
 mod timing;
 mod value_schema;

@@ -32,6 +32,7 @@ impl Reader<'_> {
         let own = fields.take("guardrails");
         let success = fields.take("success").map(|node| self.success(node, set)).unwrap_or_default();
         let fairness = fields.take("fairness").and_then(|node| self.fairness(node, set));
+        let sliced = fields.take("slices");
         let ceiling = fields.raw("ceiling");
         let timing = self.timing(&mut fields);
         let stages_node = fields.need(self, "the plan", "stages");
@@ -44,7 +45,8 @@ impl Reader<'_> {
         fields.finish(self, "a plan", true);
         self.twice(&guardrails);
         self.twice_success(&guardrails, &success);
-        self.divide_budget(&mut guardrails, own.map_or(head, |node| node.span));
+        let mut slices = sliced.map(|node| self.slices(node, set)).unwrap_or_default();
+        self.divide_budget(&mut guardrails, &mut slices, own.map_or(head, |node| node.span));
 
         let stages = stages_node.map(|node| self.stages(node, set)).unwrap_or_default();
         let first_share = stages.iter().find(|stage| stage.shares().is_some());
@@ -99,6 +101,7 @@ impl Reader<'_> {
             guardrails,
             success,
             fairness,
+            slices,
             ceiling: (!stages.is_empty()).then_some(0),
             stages,
             advance: timing.advance,
@@ -229,6 +232,17 @@ impl Reader<'_> {
         fields.finish(self, "`fairness`", true);
         let by = by?;
         self.known("slice", &by, set.slices.iter().map(|slice| slice.name.as_str()));
+        if let Some(slice) = set.slice(&by).filter(|slice| slice.values.is_empty()) {
+            self.push(
+                Diagnostic::warning(
+                    Code::Slice,
+                    by.span,
+                    format!("`{by}` has no values, so no group of it can be shown to fare well"),
+                )
+                .label(slice.name.span, "declared here")
+                .hint("list its values"),
+            );
+        }
         Some(Fairness { by, disparity: disparity? })
     }
 }

@@ -306,6 +306,8 @@ pub struct Traffic {
     /// Wrong answers in ten thousand, by variant.
     pub wrong_today: u64,
     pub wrong_concise: u64,
+    /// Languages that the units speak, told as the slice `language`; empty: they do not tell.
+    pub languages: &'static [&'static str],
     pepper: Pepper,
 }
 
@@ -323,7 +325,17 @@ impl Traffic {
     ) -> Self {
         let pepper = Pepper::from_bytes([7; 32]);
         let instance = instance.into();
-        Self { instance, sequence: 1, previous: None, flag, event, wrong_today, wrong_concise, pepper }
+        Self {
+            instance,
+            sequence: 1,
+            previous: None,
+            flag,
+            event,
+            wrong_today,
+            wrong_concise,
+            languages: &[],
+            pepper,
+        }
     }
 
     /// The events of these units asking once each, exposures and outcomes apart.
@@ -385,12 +397,18 @@ impl Traffic {
                     "wrong".into(),
                     draw(&format!("{} {name} {at_ms}", self.flag)) < rate,
                 )]),
-                slices: BTreeMap::new(),
+                slices: self.language(&name),
                 at_ms: at_ms + 500,
             };
             outcomes.push(Body::Outcome(outcome.of_unit(&self.pepper, &key).expect("an outcome")));
         }
         (exposures, outcomes)
+    }
+
+    fn language(&self, name: &str) -> BTreeMap<String, String> {
+        let drawn = usize::try_from(draw(&format!("language of {name}"))).unwrap_or(0);
+        let spoken = drawn.checked_rem(self.languages.len()).map(|at| self.languages[at]);
+        spoken.map(|language| ("language".to_owned(), language.to_owned())).into_iter().collect()
     }
 
     /// The next batches of this instance holding these events, at most 1,000 in each.

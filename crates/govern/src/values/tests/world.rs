@@ -12,9 +12,11 @@ use super::recount::What;
 use crate::attempts::{self, Attempt};
 use crate::contribution::LATE;
 use crate::derive::{self, Live};
+use crate::evidence_rows::Rows;
 use crate::metric::PlanMetric;
+use crate::slice_plan::SlicePlan;
 use crate::store::Store;
-use crate::{evidence, ingest, plan, tally, values, withdraw};
+use crate::{evidence, ingest, plan, values, withdraw};
 
 /// A multiple of the batches of scores, 2027-01-15.
 pub(super) const BASE: u64 = 1_800_000_000_000;
@@ -90,7 +92,7 @@ impl World {
     }
 
     fn key(&self, unit: u64) -> UnitKey {
-        UnitKey::new(&format!("user-{}-{unit}", self.case)).unwrap()
+        UnitKey::new(format!("user-{}-{unit}", self.case)).unwrap()
     }
 
     fn body(&self, what: &What) -> Body {
@@ -152,13 +154,14 @@ impl World {
     /// As the governor's tick does it.
     pub(super) async fn tick(&self, now_ms: u64) {
         let attempt = self.attempt.as_ref().unwrap();
-        let live = [Live { attempt: attempt.id, metrics: self.metrics.clone() }];
+        let live =
+            [Live { attempt: attempt.id, metrics: self.metrics.clone(), slices: SlicePlan::default() }];
         let mut write = self.store.write().await.unwrap();
         while derive::exposures(&mut write, &live).await.unwrap() > 0 {}
         while withdraw::apply(&mut write, &live).await.unwrap() > 0 {}
         for metric in &self.metrics {
             if let Some(rule) = &metric.rule {
-                while derive::outcomes(&mut write, rule, &live).await.unwrap() > 0 {}
+                while derive::outcomes(&mut write, &[rule], &live).await.unwrap() > 0 {}
             }
             if let Some(value) = &metric.value {
                 while values::outcomes(&mut write, &value.rule, &live).await.unwrap() > 0 {}
@@ -173,14 +176,15 @@ impl World {
     pub(super) async fn evidence(&self, now_ms: u64) -> (Vec<MetricEvidence>, BTreeMap<String, u64>) {
         let attempt = self.attempt.as_ref().unwrap();
         let mut read = self.store.read().await.unwrap();
-        let (found, _) = evidence::gather(&mut read, attempt, &self.metrics, now_ms).await.unwrap();
+        let mut rows = Rows::read(&mut read, &[attempt.id]).await.unwrap();
+        let late = rows.counts(attempt.id).iter().filter(|count| count.place.kind == LATE);
+        let late = late.map(|count| (count.place.name.clone(), count.units)).collect();
+        let (found, _) =
+            evidence::gather(&mut read, &mut rows, attempt, &self.metrics, now_ms).await.unwrap();
         let plain = |metric: &MetricEvidence| {
             let empty = MetricEvidence { metric: metric.metric.clone(), ..MetricEvidence::default() };
             MetricEvidence { last_outcome: None, ..empty.merged(metric) }
         };
-        let counts = tally::load(&mut read, attempt.id).await.unwrap().into_iter();
-        let late = counts.filter(|count| count.place.kind == LATE);
-        let late = late.map(|count| (count.place.name, count.units)).collect();
         (found.metrics.iter().map(plain).collect(), late)
     }
 }

@@ -1,0 +1,226 @@
+//! The counts of an attempt by slice, kept in step with its units by differences, as in [`crate::tally`].
+
+use std::collections::BTreeMap;
+
+use flagstone_judge::{CohortCounts, ExposedSlice, ExposedUnits, Judgement, Latched, Slice, SliceEvidence};
+use sqlx::{QueryBuilder, Row, Sqlite, SqliteConnection};
+
+use crate::GovernError;
+use crate::contribution::{DRAWN, MEASURED, Part};
+use crate::derive::Live;
+use crate::store::from_sql;
+use crate::unit_slices::{Known, value_of};
+
+/// Rows in one statement: 13 values each.
+const ROWS: usize = 2_000;
+
+/// Which count, within all attempts: attempt, kind, metric, the slice's dimension and value, a second one or nothing, cohort,
+/// probability. The fields are the columns of the table `slice_tallies`.
+type Place<'l> = (i64, u8, &'l str, [&'l str; 4], u8, u32);
+
+/// Changes to be made: treated units, bad ones, control units, bad ones.
+#[derive(Debug, Default)]
+pub(crate) struct SliceChanges<'l>(BTreeMap<Place<'l>, [i64; 4]>);
+
+impl<'l> SliceChanges<'l> {
+    /// The parts of a unit change; its slices do not. An empty `metric`: what does not depend on any.
+    pub(crate) fn moved(
+        &mut self,
+        live: &'l Live,
+        metric: &'l str,
+        known: Option<&Known>,
+        (old, new): (&[Part], &[Part]),
+    ) {
+        if old != new {
+            self.add(live, metric, known, old, -1);
+            self.add(live, metric, known, new, 1);
+        }
+    }
+
+    /// The slices of a unit change; its parts do not.
+    pub(crate) fn resliced(
+        &mut self,
+        live: &'l Live,
+        metric: &'l str,
+        (old, new): (Option<&Known>, Option<&Known>),
+        parts: &[Part],
+    ) {
+        self.add(live, metric, old, parts, -1);
+        self.add(live, metric, new, parts, 1);
+    }
+
+    fn add(&mut self, live: &'l Live, metric: &'l str, known: Option<&Known>, parts: &[Part], sign: i64) {
+        let plan = &live.slices;
+        let place = |dimension: &str| plan.place(dimension, value_of(known, dimension));
+        if metric.is_empty() {
+            // A unit of which nothing is known yet cannot be counted anywhere: it has no outcome.
+            let seen = plan.dimensions.keys().filter(|name| value_of(known, name).is_some());
+            for name in seen {
+                self.put(live.attempt, (DRAWN, metric), [name, place(name), "", ""], parts, sign);
+            }
+            return;
+        }
+        for by in plan.watched.get(metric).into_iter().flatten() {
+            let second = by.second.as_deref();
+            let slice = [by.first.as_str(), place(&by.first), second.unwrap_or(""), second.map_or("", place)];
+            self.put(live.attempt, (MEASURED, metric), slice, parts, sign);
+        }
+    }
+
+    fn put(
+        &mut self,
+        attempt: i64,
+        (kind, metric): (u8, &'l str),
+        slice: [&'l str; 4],
+        parts: &[Part],
+        sign: i64,
+    ) {
+        for (place, bad) in parts.iter().filter(|(place, _)| place.kind == kind) {
+            let key = (attempt, kind, metric, slice, place.cohort, place.probability);
+            let [treated, treated_bad, control, control_bad] = self.0.entry(key).or_insert([0; 4]);
+            let (units, bads) = if place.arm == 1 { (treated, treated_bad) } else { (control, control_bad) };
+            *units += sign;
+            *bads += if *bad { sign } else { 0 };
+        }
+    }
+
+    /// Writes the changes.
+    pub(crate) async fn store(self, connection: &mut SqliteConnection) -> Result<(), GovernError> {
+        let changed: Vec<_> = self.0.into_iter().filter(|(_, change)| *change != [0; 4]).collect();
+        for some in changed.chunks(ROWS) {
+            let mut query: QueryBuilder<Sqlite> = QueryBuilder::new(
+                "INSERT INTO slice_tallies (attempt, kind, name, dimension, value, second, second_value, cohort, probability,
+                 treated, treated_bad, control, control_bad) ",
+            );
+            query.push_values(
+                some,
+                |mut row, ((attempt, kind, name, slice, cohort, probability), counts)| {
+                    row.push_bind(attempt).push_bind(kind).push_bind(*name);
+                    for text in slice {
+                        row.push_bind(*text);
+                    }
+                    row.push_bind(cohort).push_bind(probability);
+                    for count in counts {
+                        row.push_bind(count);
+                    }
+                },
+            );
+            query.push(
+                " ON CONFLICT (attempt, kind, name, dimension, value, second, second_value, cohort, probability)
+                 DO UPDATE SET treated = treated + excluded.treated, treated_bad = treated_bad + excluded.treated_bad,
+                 control = control + excluded.control, control_bad = control_bad + excluded.control_bad",
+            );
+            query.build().persistent(false).execute(&mut *connection).await?;
+        }
+        Ok(())
+    }
+}
+
+/// What was counted by slice in one attempt, as evidence has it.
+#[derive(Debug, Default)]
+pub(crate) struct SliceRows {
+    pub(crate) measured: Vec<SliceEvidence>,
+    pub(crate) exposed: Vec<ExposedSlice>,
+}
+
+impl SliceRows {
+    fn expose(&mut self, slice: Slice, units: ExposedUnits) {
+        match self.exposed.last_mut().filter(|last| last.slice == slice) {
+            Some(last) => last.exposed.push(units),
+            None => self.exposed.push(ExposedSlice { slice, exposed: vec![units] }),
+        }
+    }
+
+    fn measure(&mut self, metric: &str, slice: Slice, counts: CohortCounts) {
+        match self.measured.last_mut().filter(|last| last.metric == metric && last.slice == slice) {
+            Some(last) => last.cohorts.push(counts),
+            None => self.measured.push(SliceEvidence {
+                metric: metric.to_owned(),
+                slice,
+                cohorts: vec![counts],
+                latched: None,
+            }),
+        }
+    }
+}
+
+/// What was counted by slice in these attempts (their ids as a JSON list), and what has latched there.
+pub(crate) async fn load(
+    connection: &mut SqliteConnection,
+    attempts: &str,
+) -> Result<BTreeMap<i64, SliceRows>, GovernError> {
+    let rows = sqlx::query(
+        "SELECT attempt, kind, name, dimension, value, second, second_value, cohort, probability, treated, treated_bad, control,
+         control_bad FROM slice_tallies
+         WHERE attempt IN (SELECT value FROM json_each(?)) AND (treated <> 0 OR control <> 0)
+         ORDER BY attempt, kind, name, dimension, value, second, second_value, cohort, probability",
+    )
+    .bind(attempts)
+    .fetch_all(&mut *connection)
+    .await?;
+    let mut found: BTreeMap<i64, SliceRows> = BTreeMap::new();
+    for row in &rows {
+        let own = found.entry(row.try_get(0)?).or_default();
+        let slice = Slice::of(row.try_get(3)?, row.try_get(4)?);
+        let second: &str = row.try_get(5)?;
+        let slice = if second.is_empty() { slice } else { slice.and(second, row.try_get(6)?) };
+        let (cohort, probability) = (row.try_get(7)?, row.try_get(8)?);
+        let count = |column: usize| row.try_get::<i64, _>(column).map(from_sql);
+        let (treated, control) = (count(9)?, count(11)?);
+        if row.try_get::<u8, _>(1)? == DRAWN {
+            own.expose(slice, ExposedUnits { cohort, probability, treated, control });
+        } else {
+            let counts = CohortCounts {
+                cohort,
+                probability,
+                treated_bad: count(10)?,
+                control_bad: count(12)?,
+                treated_units: treated,
+                control_units: control,
+            };
+            own.measure(row.try_get(2)?, slice, counts);
+        }
+    }
+    let rows = sqlx::query(
+        "SELECT attempt, metric, dimension, value, latched FROM slice_latches
+         WHERE attempt IN (SELECT value FROM json_each(?)) ORDER BY attempt, metric, dimension, value",
+    )
+    .bind(attempts)
+    .fetch_all(connection)
+    .await?;
+    // Entries of one slice add up, so what has latched may stand by itself.
+    for row in rows {
+        found.entry(row.try_get("attempt")?).or_default().measured.push(SliceEvidence {
+            metric: row.try_get("metric")?,
+            slice: Slice::of(row.try_get("dimension")?, row.try_get("value")?),
+            cohorts: Vec::new(),
+            latched: Some(serde_json::from_str::<Latched>(row.try_get("latched")?)?),
+        });
+    }
+    Ok(found)
+}
+
+/// Keeps thresholds that were crossed in slices for the rest of the attempt.
+pub(crate) async fn latch(
+    connection: &mut SqliteConnection,
+    attempt: i64,
+    judgement: &Judgement,
+) -> Result<(), GovernError> {
+    for judged in &judgement.slices {
+        let Some((latched, (dimension, value))) = judged.latched.zip(judged.slice.0.first_key_value()) else {
+            continue;
+        };
+        sqlx::query(
+            "INSERT INTO slice_latches (attempt, metric, dimension, value, latched) VALUES (?, ?, ?, ?, ?)
+             ON CONFLICT DO NOTHING",
+        )
+        .bind(attempt)
+        .bind(&judged.metric)
+        .bind(dimension)
+        .bind(value)
+        .bind(serde_json::to_string(&latched)?)
+        .execute(&mut *connection)
+        .await?;
+    }
+    Ok(())
+}
