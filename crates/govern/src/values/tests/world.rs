@@ -90,7 +90,7 @@ impl World {
     }
 
     fn key(&self, unit: u64) -> UnitKey {
-        UnitKey::new(&format!("user-{}-{unit}", self.case)).unwrap()
+        UnitKey::new(format!("user-{}-{unit}", self.case)).unwrap()
     }
 
     fn body(&self, what: &What) -> Body {
