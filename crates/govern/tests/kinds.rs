@@ -159,7 +159,7 @@ async fn what_is_measured_takes_back_a_dearer_slower_or_poorer_candidate() {
         ("each", Candidate { cost: 200, ..SAME }, "`each` is worse, 0.4"),
         ("adjusted", Candidate { cost: 200, ..SAME }, "`adjusted` is worse, 0.4"),
         ("median", Candidate { latency: 250, ..SAME }, "`median` is worse, "),
-        ("grounded", Candidate { score: 700_000, ..SAME }, "`grounded` is below its bar of 0.9, 0.7"),
+        ("grounded", Candidate { score: 700_000, ..SAME }, "`grounded` is below its bar of 0.9, 0.69"),
     ] {
         let mut rollout =
             Rollout::start(&format!("        - {{ metric: {metric}, role: deterioration }}")).await;

@@ -45,7 +45,7 @@ fn case() -> impl Strategy<Value = Case> {
     let happened = prop::collection::vec(what(), 1..60);
     let order = prop::collection::vec(any::<Index>(), 60);
     let withdrawn = prop::collection::vec(0..6_u64, 0..3);
-    (happened, order, 1..9_usize, 1..5_usize, withdrawn).prop_map(
+    (happened, order, 2..25_usize, 1..4_usize, withdrawn).prop_map(
         |(happened, order, batch, tick_every, withdrawn)| Case {
             happened,
             order,
@@ -74,7 +74,7 @@ fn any_order_partition_and_duplication_equals_a_recount_from_the_raw_events() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let mut world = runtime.block_on(World::new());
     let world = std::cell::RefCell::new(&mut world);
-    let config = Config { cases: 48, max_shrink_iters: 200, failure_persistence: None, ..Config::default() };
+    let config = Config { cases: 32, max_shrink_iters: 200, failure_persistence: None, ..Config::default() };
     let outcome = TestRunner::new(config).run(&case(), |case| {
         let mut world = world.borrow_mut();
         runtime.block_on(async {
