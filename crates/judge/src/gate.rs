@@ -264,6 +264,10 @@ impl Gate<'_> {
                         let margin = percent(margin.unwrap_or(0.0));
                         format!("`{name}`: shown to be at most {margin} worse than the control")
                     }
+                    (kind, margin) if kind.follows() => {
+                        let margin = percent(margin.unwrap_or(0.0));
+                        format!("`{name}`: shown to be worse than the control by less than {margin}")
+                    }
                     (_, margin) => {
                         let margin = percent(margin.unwrap_or(0.0));
                         format!(

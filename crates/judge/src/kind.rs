@@ -30,7 +30,8 @@ pub struct Measured {
     /// Which direction is good.
     pub better: Better,
     /// The quantity as it was before the plan, in its own unit: relative margins are shares of its magnitude, not of the
-    /// moving control. Needed for `not_worse_by` and for a null ratio other than 1.
+    /// moving control. None: they are shares of the control as it is measured, which takes more units to show; an adjusted
+    /// mean cannot do without.
     pub baseline: Option<f64>,
     /// Units of both arms at which the sequence is tightest: those expected when the decision is due. 0: 5,000.
     pub planned: u64,
@@ -114,9 +115,21 @@ impl MetricKind {
             _ => {}
         }
         let relative = rule.not_worse_by.is_some_and(|margin| margin > 0.0) || rule.null_ratio != 1.0;
-        let usable = self.baseline().is_some_and(|baseline| baseline.is_finite() && baseline != 0.0);
+        let usable = match self.baseline() {
+            Some(baseline) => baseline.is_finite() && baseline != 0.0,
+            None => self.follows(),
+        };
         (relative && !usable && !matches!(self, Self::Score(_)))
             .then(|| "its margin is a share of a `baseline`, and the plan has none (or 0)".to_owned())
+    }
+
+    /// Whether margins are shares of the control as it is measured: plain means and ratios without a frozen baseline.
+    pub(crate) fn follows(&self) -> bool {
+        match self {
+            Self::Mean(measured) => measured.baseline.is_none() && !measured.adjusted,
+            Self::Ratio(measured) => measured.baseline.is_none(),
+            Self::Rate | Self::Score(_) | Self::Quantile(_) => false,
+        }
     }
 
     /// A share of the frozen baseline, in the metric's own unit; 0 without one.

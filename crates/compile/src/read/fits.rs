@@ -12,6 +12,16 @@ use crate::model::{Guardrail, Measure, Metric, NotWorseBy, Role, Success};
 use crate::read::Reader;
 use crate::span::{Span, Spanned};
 
+/// Whether a margin needs no `baseline`: rates are compared by their ratio, scores have a bar, and plain means and ratios are held
+/// against the control as it is measured.
+fn follows(metric: &Metric) -> bool {
+    match metric.measure {
+        Measure::Bad(_) | Measure::Score { .. } | Measure::Ratio { .. } => true,
+        Measure::Mean { adjust, .. } => adjust.is_none(),
+        Measure::Quantile { .. } => false,
+    }
+}
+
 impl Reader<'_> {
     /// Holds a metric against the role that it is given at `name`, and against the margin that it is to keep.
     pub(super) fn fits(
@@ -55,8 +65,7 @@ impl Reader<'_> {
         }
         let relative = margin.filter(|(promote, _)| promote.not_worse_by > 0);
         if let Some((_, span)) = relative
-            && !rate
-            && !score
+            && !follows(metric)
             && metric.baseline.is_none_or(|baseline| baseline == 0)
         {
             self.refuse(
@@ -66,7 +75,7 @@ impl Reader<'_> {
                     format!("the margin of `{name}` is a share of a `baseline`, and it has none"),
                 )
                 .label(metric.name.span, "declared here")
-                .hint("add to the metric what it is today, as `baseline: 0.02`: margins do not follow a moving control"),
+                .hint("add to the metric what it is today, as `baseline: 0.02`"),
             );
         }
         self.promotes(name, role, score, margin.map(|(_, span)| span));

@@ -10,7 +10,7 @@
 //! [`sequence`](super::sequence) hold over a whole ramp. [`combined`] takes other weights too (planned treated shares).
 
 use super::compare::{Difference, Quantity, absolute, averages, enough};
-use super::{Arm, NotEnough, Sample};
+use super::{Arm, Average, NotEnough, Sample};
 use crate::CohortMoments;
 use crate::limits::SHARE_TOTAL;
 
@@ -34,6 +34,19 @@ pub fn combined(parts: &[(f64, Difference)]) -> Option<Difference> {
     Some(Difference { estimate, error: libm::sqrt(square), units })
 }
 
+impl Compared {
+    /// Treatment - `factor` x control, the weights as they are: whether the arms differ by more than a share of a control that
+    /// is itself being measured.
+    pub fn against(&self, factor: f64) -> Difference {
+        let errors = self.errors;
+        Difference {
+            estimate: self.treatment - factor * self.control,
+            error: libm::sqrt(errors.0 + factor * factor * errors.1),
+            units: self.difference.units,
+        }
+    }
+}
+
 /// The comparison of all randomised cohorts, and the means of the arms for display, averaged with the same weights.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Compared {
@@ -43,6 +56,8 @@ pub struct Compared {
     pub treatment: f64,
     /// The control arm's average.
     pub control: f64,
+    /// The squared standard errors of the two.
+    errors: (f64, f64),
 }
 
 fn sum(samples: impl Iterator<Item = Sample>) -> Sample {
@@ -93,5 +108,38 @@ pub fn compared(quantity: Quantity, cohorts: &[CohortMoments]) -> Result<Compare
     let total: f64 = levels.iter().map(|(weight, ..)| weight).sum();
     let treatment = levels.iter().map(|(weight, t, _)| weight * t.mean).sum::<f64>() / total;
     let control = levels.iter().map(|(weight, _, c)| weight * c.mean).sum::<f64>() / total;
-    Ok(Compared { difference, treatment, control })
+    let squares = |arm: fn(&(f64, Average, Average)) -> f64| {
+        levels.iter().map(|level| level.0 * level.0 * arm(level)).sum::<f64>() / (total * total)
+    };
+    let errors = (squares(|level| level.1.squared_error()), squares(|level| level.2.squared_error()));
+    Ok(Compared { difference, treatment, control, errors })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Moments;
+
+    fn arm(shift: i64) -> Moments {
+        let mut moments = Moments::default();
+        (0..400).for_each(|unit| moments.add(1_000_000 + shift + unit % 7 * 10_000, 0));
+        moments
+    }
+
+    #[test]
+    fn against_the_whole_control_is_the_difference() {
+        let cohort = |cohort: u8, probability| CohortMoments {
+            cohort,
+            probability,
+            treated: arm(i64::from(cohort) * 50_000),
+            control: arm(20_000),
+        };
+        let found = compared(Quantity::Mean, &[cohort(0, 100_000_000), cohort(1, 500_000_000)]).unwrap();
+        let same = found.against(1.0);
+        assert!((same.estimate - found.difference.estimate).abs() < 1e-12);
+        assert!((same.error - found.difference.error).abs() < 1e-12);
+        let far = found.against(1.1);
+        assert!((far.estimate - (found.treatment - 1.1 * found.control)).abs() < 1e-12);
+        assert!(far.error > same.error);
+    }
 }

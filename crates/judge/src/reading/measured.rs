@@ -70,11 +70,21 @@ pub(super) fn mean(
     let sign = if kind.better == Better::Lower { 1.0 } else { -1.0 };
     let worse = Difference { estimate: sign * found.difference.estimate, ..found.difference };
     let better = Difference { estimate: -worse.estimate, ..worse };
-    let null = rule.kind.share_of_baseline(rule.null_in_force() - 1.0);
-    reading.harm = harm.log_evidence(&worse, null);
+    // Worse than the control by a share, of what was frozen or of the control itself.
+    let by = |share: f64, of: &Difference, turned: f64| {
+        if !rule.kind.follows() || share == 0.0 {
+            return (*of, turned * rule.kind.share_of_baseline(share));
+        }
+        let far = found.against(1.0 + sign * share * libm::copysign(1.0, found.control));
+        (Difference { estimate: turned * sign * far.estimate, ..far }, 0.0)
+    };
+    let (of, null) = by(rule.null_in_force() - 1.0, &worse, 1.0);
+    reading.harm = harm.log_evidence(&of, null);
     reading.improved = good.log_evidence(&better, 0.0);
-    reading.non_inferior =
-        rule.not_worse_by.map(|margin| good.log_evidence(&better, -rule.kind.share_of_baseline(margin)));
+    reading.non_inferior = rule.not_worse_by.map(|margin| {
+        let (of, null) = by(margin, &better, -1.0);
+        good.log_evidence(&of, null)
+    });
     let alpha = level(thresholds.promote);
     let (lower, upper) = shown.interval(&found.difference, alpha);
     reading.estimate = Some(Estimate {

@@ -74,6 +74,17 @@ fn a_mean_takes_every_verdict() {
     );
     assert!(worse.metrics[0].latched.is_some());
 
+    // Without a frozen baseline the margin is a share of the control, whose own error counts too.
+    let follows = plan(vec![guardrail(MetricKind::Mean(Measured::default()))], true);
+    let seen = |treated: f64, spread| {
+        answer(&follows, half(moments(1_000, treated, spread), moments(1_000, 2.0, spread)))
+    };
+    assert_eq!(verdict(&seen(2.0, 0.5)), (MetricVerdict::NonInferior, rule::ADVANCE));
+    assert_eq!(verdict(&seen(2.5, 0.5)), (MetricVerdict::Regressed, rule::DETERIORATION));
+    let (fixed, moving) = (at(2.0, 0.5), seen(2.0, 0.5));
+    assert!(moving.metrics[0].log_e_non_inferior < fixed.metrics[0].log_e_non_inferior);
+    assert_eq!(moving.metrics[0].log_e, fixed.metrics[0].log_e);
+
     // More is better: the same numbers the other way round.
     let higher =
         plan(vec![guardrail(MetricKind::Mean(Measured { better: Better::Higher, ..measured() }))], true);
@@ -118,8 +129,9 @@ fn rules_that_make_no_sense_hold() {
         assert_eq!(judgement.rule, rule::HEALTH);
         assert!(judgement.reasons.join(" ").contains(words), "{:?}", judgement.reasons);
     };
-    let free = Measured::default();
+    let free = Measured { adjusted: true, ..Measured::default() };
     hold(guardrail(MetricKind::Mean(free)), "baseline");
+    hold(guardrail(MetricKind::Ratio(Measured { baseline: Some(0.0), ..Measured::default() })), "baseline");
     hold(guardrail(MetricKind::Ratio(Measured { adjusted: true, ..measured() })), "adjusted");
     hold(guardrail(MetricKind::Score(ScoreBar { bar: 1.5 })), "bar is 1.5");
     hold(
