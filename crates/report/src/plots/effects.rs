@@ -97,14 +97,14 @@ fn panel(area: &Area<'_>, metric: &Metric, effect: &Effect) -> Result<(), String
     let solid = vec![(place(effect.none), 0.0), (place(effect.none), 1.0)];
     chart.draw_series(LineSeries::new(solid, FAINT.stroke_width(1))).map_err(wrong)?;
     let name = if scale == Scale::Mean { "bar" } else { "no difference" };
-    let text = |words: &str, x: f64, y: f64, colour: RGBColor| {
-        Text::new(format!(" {words}"), (x, y), letters(12).color(&colour))
+    let text = |words: &str, x: f64, y: f64, colour: &'static RGBColor| {
+        Text::new(format!(" {words}"), (x, y), letters(12).color(colour))
     };
-    chart.draw_series([text(name, place(effect.none), 0.98, FAINT)]).map_err(wrong)?;
+    chart.draw_series([text(name, place(effect.none), 0.98, &FAINT)]).map_err(wrong)?;
     if let Some(margin) = effect.margin.filter(|margin| *margin != effect.none) {
         let line = vec![(place(margin), 0.0), (place(margin), 1.0)];
         chart.draw_series(DashedLineSeries::new(line, 6, 4, WARN.stroke_width(2))).map_err(wrong)?;
-        chart.draw_series([text("margin", place(margin), 0.98, WARN)]).map_err(wrong)?;
+        chart.draw_series([text("margin", place(margin), 0.98, &WARN)]).map_err(wrong)?;
     }
     let [lower, upper] = bounds;
     let (low, high) = (lower.map_or(x.start, place), upper.map_or(x.end, place));
@@ -116,7 +116,7 @@ fn panel(area: &Area<'_>, metric: &Metric, effect: &Effect) -> Result<(), String
             chart.draw_series(LineSeries::new(across, INK.stroke_width(2))).map_err(wrong)?;
         } else {
             let inside = if arrow == ">" { end - (x.end - x.start) * 0.012 } else { end };
-            chart.draw_series([text(arrow, inside, 0.52, INK)]).map_err(wrong)?;
+            chart.draw_series([text(arrow, inside, 0.52, &INK)]).map_err(wrong)?;
         }
     }
     chart.draw_series([Circle::new((place(effect.estimate), 0.4), 5, INK.filled())]).map_err(wrong)?;

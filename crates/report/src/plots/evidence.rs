@@ -83,12 +83,12 @@ fn panel(
     mesh.draw().map_err(wrong)?;
     let limit = vec![(0.0, threshold), (end, threshold)];
     chart.draw_series(DashedLineSeries::new(limit, 6, 4, WARN.stroke_width(2))).map_err(wrong)?;
-    let text = |words: String, x: f64, y: f64, colour: RGBColor| {
-        Text::new(words, (x, y), letters(12).color(&colour))
+    let text = |words: String, x: f64, y: f64, colour: &'static RGBColor| {
+        Text::new(words, (x, y), letters(12).color(colour))
     };
     let above = threshold + (y.end - y.start) * 0.11;
     chart
-        .draw_series([text(format!(" acts above {threshold:.2}"), 0.0, above.min(y.end), WARN)])
+        .draw_series([text(format!(" acts above {threshold:.2}"), 0.0, above.min(y.end), &WARN)])
         .map_err(wrong)?;
     let mut stage = None;
     for point in path {
@@ -98,7 +98,7 @@ fn panel(
             let upright = vec![(at, y.start), (at, y.end)];
             chart.draw_series(LineSeries::new(upright, FAINT.mix(0.6))).map_err(wrong)?;
             let name = format!(" {}", stage.as_deref().unwrap_or_default());
-            chart.draw_series([text(name, at, y.start + (y.end - y.start) * 0.12, FAINT)]).map_err(wrong)?;
+            chart.draw_series([text(name, at, y.start + (y.end - y.start) * 0.12, &FAINT)]).map_err(wrong)?;
         }
     }
     chart.draw_series(LineSeries::new(line.clone(), INK.stroke_width(2))).map_err(wrong)?;
