@@ -1,11 +1,16 @@
 //! What the evidence so far could have shown: the smallest harm that would, with a given chance, have been found by now.
 //!
-//! "Nothing bad was seen" says little while nothing could be seen. For rates, take the ratio to be r: the treated units'
-//! bad units are then Poisson with mean (treated units x control's rate x r), the control's as they are, and the evidence of
-//! each grid point of [`rate_ratio`](crate::rate_ratio) is a sum over bad units with a mean and a variance. It is above the
-//! threshold with chance `power` when its mean is by z_power standard deviations (Gaussian tail). The smallest such r over
-//! the grid is the answer: a little cautious, because the grid's other points help too. For means and ratios it is
-//! [`power::seen_by_sequence`](crate::power::seen_by_sequence) with the standard error as it is.
+//! "Nothing bad was seen" says little while nothing could be seen. For rates, take the ratio to be r: the treated units' bad
+//! units are then Poisson with mean (treated units x control's rate x r), the control's as they are. At these means the
+//! evidence of [`rate_ratio`](crate::rate_ratio) is μ; its slope in each count gives its standard deviation σ. On the way
+//! there it moved about like a Brownian motion with drift, which has crossed the threshold b with chance
+//!
+//! ```text
+//! Φ((μ - b)/σ) + exp(2 μ b/σ²) Φ(-(μ + b)/σ)
+//! ```
+//!
+//! (the first-passage formula). The smallest r for which that is `power` is the answer; a test holds it against simulated
+//! rollouts. For means and ratios it is [`power::seen_by_sequence`] with the standard error as it is.
 
 use crate::boundary::Sides;
 use crate::kind::{Measured, MetricKind};
@@ -15,7 +20,7 @@ use crate::means::sequence::Sequence;
 use crate::means::stratified::compared;
 use crate::merge::{collect_counts, collect_moments};
 use crate::rate_ratio::HARM_GRID;
-use crate::special::normal_quantile;
+use crate::special::{log_sum_exp, normal_lower};
 use crate::{CohortCounts, GuardrailRule, MetricEvidence, PlanRules, power, search};
 
 /// The largest ratio that is looked for.
@@ -59,28 +64,55 @@ fn rate(cohorts: &[CohortCounts], rule: &GuardrailRule, threshold: f64, power: f
     if bad == 0.0 || units == 0.0 {
         return Sight::Nothing("no control unit was bad yet, so there is no base rate to multiply");
     }
-    let (base, null, z) = (bad / units, rule.null_in_force(), normal_quantile(power));
-    let missing = |ratio: f64| {
-        let found = HARM_GRID.iter().map(|multiple| {
-            let (mut mean, mut variance) = (0.0, 0.0);
-            for counts in &cohorts {
-                let odds = f64::from(counts.probability) * null;
-                let rest = f64::from(SHARE_TOTAL.saturating_sub(counts.probability));
-                let growth = libm::log1p(odds * (multiple - 1.0) / (odds + rest));
-                let treated = (counts.treated_units as f64 * (base * ratio).min(1.0)).max(0.0);
-                let gain = libm::log(*multiple) - growth;
-                let control = counts.control_units as f64 * base;
-                mean += treated * gain - control * growth;
-                variance += treated * gain * gain + control * growth * growth;
-            }
-            mean - libm::log(HARM_GRID.len() as f64) - z * libm::sqrt(variance)
-        });
-        threshold - found.fold(f64::NEG_INFINITY, f64::max)
-    };
+    let (base, null) = (bad / units, rule.null_in_force());
+    let missing = |ratio: f64| power - found(&cohorts, base, ratio, null, threshold);
     if missing(LARGEST) > 0.0 {
         return Sight::Nothing("there are too few units: harm of any size could hide");
     }
     Sight::Ratio(search::root(missing, null, LARGEST))
+}
+
+/// The chance that a rate ratio would have been found by now.
+fn found(cohorts: &[&CohortCounts], base: f64, ratio: f64, null: f64, threshold: f64) -> f64 {
+    // By cohort: expected bad units of each arm, and by grid point what one of either adds to the evidence.
+    let parts: Vec<(f64, f64, [(f64, f64); HARM_GRID.len()])> = cohorts
+        .iter()
+        .map(|counts| {
+            let odds = f64::from(counts.probability) * null;
+            let rest = f64::from(SHARE_TOTAL.saturating_sub(counts.probability));
+            let steps = HARM_GRID.map(|multiple| {
+                let growth = libm::log1p(odds * (multiple - 1.0) / (odds + rest));
+                (libm::log(multiple) - growth, growth)
+            });
+            let treated = counts.treated_units as f64 * (base * ratio).min(1.0);
+            (treated, counts.control_units as f64 * base, steps)
+        })
+        .collect();
+    let mut means = [-libm::log(HARM_GRID.len() as f64); HARM_GRID.len()];
+    for (treated, control, steps) in &parts {
+        for (mean, (gain, growth)) in means.iter_mut().zip(steps) {
+            *mean += treated * gain - control * growth;
+        }
+    }
+    let mean = log_sum_exp(&means);
+    let weights = means.map(|one| libm::exp(one - mean));
+    let mut variance = 0.0;
+    for (treated, control, steps) in &parts {
+        let slope = |of: fn(&(f64, f64)) -> f64| {
+            weights.iter().zip(steps).map(|(weight, step)| weight * of(step)).sum::<f64>()
+        };
+        let (gain, growth) = (slope(|step| step.0), slope(|step| step.1));
+        variance += treated * gain * gain + control * growth * growth;
+    }
+    if variance <= 0.0 {
+        return 0.0;
+    }
+    let spread = libm::sqrt(variance);
+    let now = normal_lower((mean - threshold) / spread);
+    let back = normal_lower(-(mean + threshold) / spread);
+    let before =
+        if back > 0.0 { libm::exp(2.0 * mean * threshold / variance + libm::log(back)) } else { 0.0 };
+    (now + before).min(1.0)
 }
 
 fn mean(quantity: Quantity, kind: Measured, evidence: &MetricEvidence, threshold: f64, chance: f64) -> Sight {
@@ -122,8 +154,10 @@ mod tests {
             let Sight::Ratio(seen) = ratio(treated, treated * 99, 10_000_000, power) else { panic!("blind") };
             assert!((1.85..2.25).contains(&seen), "{seen} at {treated} units");
         }
-        let Sight::Ratio(half) = ratio(3_103, 3_103, SHARE_TOTAL / 2, 0.5) else { panic!("blind") };
-        assert!((1.4..1.65).contains(&half), "{half}: half of the rollouts found 1.5 by then");
+        for (treated, power) in [(3_103, 0.5), (7_459, 0.9)] {
+            let Sight::Ratio(seen) = ratio(treated, treated, SHARE_TOTAL / 2, power) else { panic!("blind") };
+            assert!((1.42..1.6).contains(&seen), "{seen} at {treated} units, where 1.5 was found");
+        }
     }
 
     #[test]
