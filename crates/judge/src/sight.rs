@@ -72,10 +72,12 @@ fn rate(cohorts: &[CohortCounts], rule: &GuardrailRule, threshold: f64, power: f
     Sight::Ratio(search::root(missing, null, LARGEST))
 }
 
+/// Expected bad units of each arm of a cohort, and by grid point what one of either adds to the evidence.
+type Part = (f64, f64, [(f64, f64); HARM_GRID.len()]);
+
 /// The chance that a rate ratio would have been found by now.
 fn found(cohorts: &[&CohortCounts], base: f64, ratio: f64, null: f64, threshold: f64) -> f64 {
-    // By cohort: expected bad units of each arm, and by grid point what one of either adds to the evidence.
-    let parts: Vec<(f64, f64, [(f64, f64); HARM_GRID.len()])> = cohorts
+    let parts: Vec<Part> = cohorts
         .iter()
         .map(|counts| {
             let odds = f64::from(counts.probability) * null;

@@ -61,7 +61,7 @@ fn gate(page: &mut Page, report: &Report) {
     if report.requirements.is_empty() {
         return;
     }
-    page.title("The gate", "what must be so before the next stage opens");
+    page.title("THE GATE", "what must be so before the next stage opens");
     for line in &report.requirements {
         let (have, need) = (&line.have, &line.need);
         let told = if line.met {

@@ -9,7 +9,7 @@ use crate::model::{Effect, Metric, Report, Scale};
 use crate::words::{number, percent};
 
 /// Height of one metric's panel.
-const PANEL: u32 = 132;
+const PANEL: u32 = 144;
 
 pub(super) fn plot(report: &Report) -> Result<Option<Plot>, String> {
     let metrics: Vec<(&Metric, Effect)> =
@@ -67,6 +67,7 @@ fn panel(area: &Area<'_>, metric: &Metric, effect: &Effect) -> Result<(), String
     let x = room(all.flatten().map(place), least);
     let caption = format!("{} ({}): {}", metric.metric, metric.role, metric.verdict);
     let mut chart = ChartBuilder::on(area)
+        .margin_top(10)
         .margin_left(24)
         .margin_right(24)
         .caption(caption, letters(16))
@@ -74,7 +75,13 @@ fn panel(area: &Area<'_>, metric: &Metric, effect: &Effect) -> Result<(), String
         .build_cartesian_2d(x.clone(), 0.0..1.0)
         .map_err(wrong)?;
     let log = scale == Scale::RateRatio;
-    let label = |value: &f64| if log { number(libm::exp(*value)) } else { number(*value) };
+    // A mark that should be 0 and is not quite.
+    let nothing = (x.end - x.start) * 1e-9;
+    let label = |value: &f64| match value {
+        value if log => number(libm::exp(*value)),
+        value if value.abs() < nothing => "0".to_owned(),
+        value => number(*value),
+    };
     let mut mesh = chart.configure_mesh();
     mesh.disable_mesh().disable_y_axis().x_labels(if log { 0 } else { 7 }).x_label_formatter(&label);
     mesh.x_label_style(letters(13)).axis_desc_style(letters(13));
@@ -98,7 +105,7 @@ fn panel(area: &Area<'_>, metric: &Metric, effect: &Effect) -> Result<(), String
     chart.draw_series(LineSeries::new(solid, FAINT.stroke_width(1))).map_err(wrong)?;
     let name = if scale == Scale::Mean { "bar" } else { "no difference" };
     let text = |words: &str, x: f64, y: f64, colour: &'static RGBColor| {
-        Text::new(format!(" {words}"), (x, y), letters(12).color(colour))
+        Text::new(format!("\u{a0}{words}"), (x, y), letters(12).color(colour))
     };
     chart.draw_series([text(name, place(effect.none), 0.98, &FAINT)]).map_err(wrong)?;
     if let Some(margin) = effect.margin.filter(|margin| *margin != effect.none) {

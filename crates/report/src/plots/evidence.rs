@@ -9,7 +9,7 @@ use crate::model::{Metric, Point, Report};
 use crate::words::{number, time, times};
 
 /// Height of one metric's panel.
-const PANEL: u32 = 190;
+const PANEL: u32 = 200;
 
 /// The unit of the time axis: its name and its seconds.
 fn unit(seconds: u64) -> (&'static str, f64) {
@@ -65,6 +65,7 @@ fn panel(
     let end = path.last().map_or(1.0, |point| place(point.at)).max(1e-9);
     let y = room(line.iter().map(|(_, log_e)| *log_e).chain([threshold, 0.0]), 0.3);
     let mut chart = ChartBuilder::on(area)
+        .margin_top(10)
         .margin_left(12)
         .margin_right(24)
         .caption(format!("{} ({})", metric.metric, metric.role), letters(16))
@@ -88,7 +89,7 @@ fn panel(
     };
     let above = threshold + (y.end - y.start) * 0.11;
     chart
-        .draw_series([text(format!(" acts above {threshold:.2}"), 0.0, above.min(y.end), &WARN)])
+        .draw_series([text(format!("\u{a0}acts above {threshold:.2}"), 0.0, above.min(y.end), &WARN)])
         .map_err(wrong)?;
     let mut stage = None;
     for point in path {
@@ -97,7 +98,7 @@ fn panel(
             let at = place(point.at);
             let upright = vec![(at, y.start), (at, y.end)];
             chart.draw_series(LineSeries::new(upright, FAINT.mix(0.6))).map_err(wrong)?;
-            let name = format!(" {}", stage.as_deref().unwrap_or_default());
+            let name = format!("\u{a0}{}", stage.as_deref().unwrap_or_default());
             chart.draw_series([text(name, at, y.start + (y.end - y.start) * 0.12, &FAINT)]).map_err(wrong)?;
         }
     }

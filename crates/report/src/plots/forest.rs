@@ -10,7 +10,9 @@ use crate::words::{grouped, number};
 
 /// Height of one slice, and of what is around them.
 const ROW: u32 = 30;
-const AROUND: u32 = 96;
+const AROUND: u32 = 106;
+/// Ratios beyond these lie at the edge: a slice of few units must not flatten all others.
+const NARROW: (f64, f64) = (0.1, 10.0);
 
 pub(super) fn plot(report: &Report) -> Result<Option<Plot>, String> {
     let drawn: Vec<&Slices> = report.slices.iter().filter(|slices| !slices.cells.is_empty()).collect();
@@ -51,9 +53,10 @@ fn panel(area: &Area<'_>, slices: &Slices) -> Result<(), String> {
         slices.cells.iter().filter_map(|cell| cell.numbers).flat_map(|n| {
             [n.ratio, Some(n.lower).filter(|lower| *lower > 0.0), n.upper].into_iter().flatten()
         });
-    let x = room(ends.map(|ratio| libm::log(ratio.clamp(1e-3, 1e3))).chain([0.0]), 0.2);
+    let x = room(ends.map(|ratio| libm::log(ratio.clamp(NARROW.0, NARROW.1))).chain([0.0]), 0.2);
     let rows = slices.cells.len() as f64;
     let mut chart = ChartBuilder::on(area)
+        .margin_top(10)
         .margin_left(210)
         .margin_right(150)
         .caption(format!("{} by {} ({})", slices.metric, slices.by, slices.role), letters(16))
@@ -90,7 +93,7 @@ fn panel(area: &Area<'_>, slices: &Slices) -> Result<(), String> {
         area.draw(&Text::new(aside, (stop + 10, middle), side(HPos::Left, 12).color(&FAINT)))
             .map_err(wrong)?;
         let Some(numbers) = cell.numbers else { continue };
-        let inside = |ratio: f64| libm::log(ratio.clamp(1e-3, 1e3)).clamp(x.start, x.end);
+        let inside = |ratio: f64| libm::log(ratio.max(1e-9)).clamp(x.start, x.end);
         let low = if numbers.lower > 0.0 { inside(numbers.lower) } else { x.start };
         let high = numbers.upper.map_or(x.end, inside);
         chart

@@ -7,7 +7,7 @@ pub(super) struct Page {
 }
 
 /// Widest label of [`Page::item`].
-const LABEL: usize = 8;
+const LABEL: usize = 7;
 
 /// A box of a checklist.
 pub(super) fn ticked(met: bool) -> &'static str {
@@ -46,12 +46,12 @@ impl Page {
     /// A title, and what is below it in a few words.
     pub(super) fn title(&mut self, title: &str, about: &str) {
         self.blank();
-        self.hanging("", &format!("{}  ({about})", title.to_uppercase()));
+        self.hanging("", &format!("{title}  ({about})"));
     }
 
     /// A paragraph behind a label.
     pub(super) fn item(&mut self, label: &str, text: &str) {
-        self.hanging(&format!("  {label:<LABEL$}"), text);
+        self.hanging(&format!("  {label:<LABEL$} "), text);
     }
 
     /// A paragraph whose first line begins with `lead`, the others as far in.

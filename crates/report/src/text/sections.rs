@@ -22,9 +22,9 @@ fn range(lower: Option<f64>, upper: Option<f64>) -> String {
 pub(super) fn metrics(page: &mut Page, report: &Report) {
     let level = report.metrics.iter().find_map(|metric| metric.effect).map_or(0.05, |effect| effect.level);
     let about = format!("intervals of {}, which hold at every look", percent(1.0 - level));
-    page.title("Metrics", &about);
+    page.title("METRICS", &about);
     if report.metrics.is_empty() {
-        page.line("  The plan has no metrics.");
+        page.hanging("  ", "The plan has no metrics.");
     }
     for metric in &report.metrics {
         let title = format!("`{}`: {} ({}, {})", metric.metric, metric.verdict, metric.role, metric.kind);
@@ -88,17 +88,20 @@ fn units(metric: &Metric) -> String {
 /// "and 3 more".
 fn unnamed(page: &mut Page, unnamed: u64, k: u64) {
     if unnamed > 0 {
-        page.line(&format!(
-            "  and {} too small to be named (fewer than {k} units in an arm, or too few bad ones)",
-            count(unnamed, "value")
-        ));
+        page.hanging(
+            "  ",
+            &format!(
+                "and {} too small to be named (fewer than {k} units in an arm, or too few bad ones)",
+                count(unnamed, "value")
+            ),
+        );
     }
 }
 
 pub(super) fn slices(page: &mut Page, report: &Report) {
     for slices in &report.slices {
         let about = format!("{}; intervals hold for all of them together", slices.role);
-        page.title(&format!("`{}` by {}", slices.metric, slices.by), &about);
+        page.title(&format!("SLICES: `{}` by {}", slices.metric, slices.by), &about);
         let row = |cell: &Cell| {
             let Some(n) = &cell.numbers else {
                 return vec![
@@ -132,7 +135,7 @@ pub(super) fn fairness(page: &mut Page, report: &Report) {
     for fair in &report.fairness {
         let about =
             format!("{}; 1 is no change, below 1 the group lost ground, 0.8 is the bar", fair.verdict);
-        page.title(&format!("Fairness: `{}` by {}", fair.metric, fair.by), &about);
+        page.title(&format!("FAIRNESS: `{}` by {}", fair.metric, fair.by), &about);
         let rows: Vec<Vec<String>> = fair
             .changes
             .iter()
@@ -151,11 +154,14 @@ pub(super) fn fairness(page: &mut Page, report: &Report) {
         }
         unnamed(page, fair.unnamed, report.k);
         if let (Some(treatment), Some(control)) = (fair.treatment, fair.control) {
-            page.line(&format!(
-                "  worst group over best: {} in treatment, {} in control",
-                number(treatment),
-                number(control)
-            ));
+            page.hanging(
+                "  ",
+                &format!(
+                    "worst group over best: {} in treatment, {} in control",
+                    number(treatment),
+                    number(control)
+                ),
+            );
         }
     }
 }
@@ -167,7 +173,7 @@ pub(super) fn ratio(page: &mut Page, report: &Report) {
     } else {
         "units are split as promised"
     };
-    page.title("Sample ratio", said);
+    page.title("SAMPLE RATIO", said);
     page.hanging("  evidence against it  ", &evidence(&ratio.evidence));
     let rows: Vec<Vec<String>> = ratio
         .cohorts
@@ -187,21 +193,21 @@ pub(super) fn ratio(page: &mut Page, report: &Report) {
     if !rows.is_empty() {
         page.table(&["cohort", "drawn", "treated", "expected", "control"], &rows, &[1, 2, 3, 4]);
     }
-    page.line(&format!("  {} in both arms, left out", count(ratio.both, "unit")));
+    page.hanging("  ", &format!("{} in both arms, left out", count(ratio.both, "unit")));
     let suspects: Vec<_> = ratio.slices.iter().filter(|part| part.suspect).collect();
     for part in &suspects {
         page.hanging("  look at ", &format!("{}: {}", part.slice, evidence(&part.evidence)));
     }
     if suspects.is_empty() && !ratio.slices.is_empty() {
-        page.line(&format!("  no part of the population stands out among {}", ratio.slices.len()));
+        page.hanging("  ", &format!("no part of the population stands out among {}", ratio.slices.len()));
     }
     if ratio.unnamed[1] > 0 {
-        page.line(&format!("  {} too small to be named stand out", count(ratio.unnamed[1], "part")));
+        page.hanging("  ", &format!("{} too small to be named stand out", count(ratio.unnamed[1], "part")));
     }
 }
 
 pub(super) fn drift(page: &mut Page, report: &Report) {
-    page.title("Drift of what comes in", "signals for one look; they steer nothing");
+    page.title("DRIFT OF WHAT COMES IN", "signals for one look; they steer nothing");
     for mix in &report.drift.inputs {
         let said = if mix.alarm { "CHANGED" } else { "steady" };
         let chart = mix.chart.as_ref().map(|chart| {
@@ -229,7 +235,7 @@ pub(super) fn alpha(page: &mut Page, report: &Report) {
     let alpha = &report.alpha;
     let about =
         format!("chance of a false rollback over all stages, looks and attempts: {}", percent(alpha.rollout));
-    page.title("Error budget", &about);
+    page.title("ERROR BUDGET", &about);
     let mut rows: Vec<Vec<String>> = Vec::new();
     for budget in &alpha.attempts {
         let phase = match (&budget.phase, budget.attempt == report.attempt) {
@@ -269,7 +275,7 @@ pub(super) fn path(page: &mut Page, report: &Report) {
     if report.path.len() < 2 || report.metrics.is_empty() {
         return;
     }
-    page.title("Evidence over time", "ln E of harm, metric by metric");
+    page.title("EVIDENCE OVER TIME", "ln E of harm, metric by metric");
     let last = report.path.len() - 1;
     let every = report.path.len().div_ceil(LINES).max(1);
     let rows: Vec<Vec<String>> = report
