@@ -56,7 +56,7 @@ impl Population {
 }
 
 /// Sorts visits by their seconds, and leaves those of one second as they are: units are drawn one after another, so what
-/// comes out is ascending. Digit by digit, which takes a third of the time of a sort by comparison.
+/// comes out is ascending. Digit by digit: comparing pairs was a sixth of a whole rollout's time.
 fn in_order(visits: &mut Vec<(u32, u32)>) {
     const BITS: u32 = 11;
     let most = visits.iter().map(|(at, _)| *at).max().unwrap_or(0);

@@ -104,6 +104,12 @@ fn find(arguments: &Arguments) -> Result<Option<Report>> {
     let database =
         arguments.data.as_ref().map(|data| data.join("govern.sqlite")).or(arguments.database.clone());
     if let Some(database) = database {
+        if !database.is_file() {
+            bail!(
+                "there is no `{}`\nhint: --data names the folder of `flagstone up` (`.flagstone`), --database a control plane's file",
+                database.display()
+            );
+        }
         let found = runtime()?
             .block_on(async { LedgerFile::open(&database).await?.report(flag, *as_of, *k_anonymity).await });
         return found.with_context(|| format!("cannot read `{}`", database.display()));

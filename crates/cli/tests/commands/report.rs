@@ -61,8 +61,23 @@ fn what_cannot_be_reported_says_so() {
     let inputs = inputs();
     std::fs::write(folder.path().join("odd.json"), r#"[{"now": 5}]"#).unwrap();
     std::fs::write(folder.path().join("bad.json"), "no").unwrap();
-    insta::assert_snapshot!(run(&["--inputs", &inputs, "--as-of", "5"]), @"");
-    insta::assert_snapshot!(run(&["--inputs", "odd.json"]), @"");
-    insta::assert_snapshot!(run(&["--inputs", "bad.json"]), @"");
-    insta::assert_snapshot!(run(&["--data", "nowhere"]), @"");
+    insta::assert_snapshot!(run(&["--inputs", &inputs, "--as-of", "5"]), @r"
+    exit 2
+    err: error: nothing was judged of a rollout of `answers` at that time
+    err: hint: `flagstone ledger show DATABASE --kind attempt-begun`
+    ");
+    insta::assert_snapshot!(run(&["--inputs", "odd.json"]), @r#"
+    exit 2
+    err: error: look 1 of `odd.json` has no `rules` or no `evidence`
+    err: hint: a look is {"rules", "state", "evidence", "now"}
+    "#);
+    insta::assert_snapshot!(run(&["--inputs", "bad.json"]), @r"
+    exit 2
+    err: error: `bad.json` is no JSON: expected ident at line 1 column 2
+    ");
+    insta::assert_snapshot!(run(&["--data", "nowhere"]), @r"
+    exit 2
+    err: error: there is no `nowhere/govern.sqlite`
+    err: hint: --data names the folder of `flagstone up` (`.flagstone`), --database a control plane's file
+    ");
 }
