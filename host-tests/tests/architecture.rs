@@ -13,6 +13,7 @@ fn table() -> BTreeMap<&'static str, &'static [&'static str]> {
         ("flagstone-compile", &["flagstone-snapshot"]),
         ("flagstone-events", &["flagstone-snapshot"]),
         ("flagstone-judge", &["flagstone-events"]),
+        ("flagstone-report", &["flagstone-judge"]),
         (
             "flagstone-simulate",
             &["flagstone-snapshot", "flagstone-compile", "flagstone-evaluate", "flagstone-judge"],
@@ -31,6 +32,7 @@ fn table() -> BTreeMap<&'static str, &'static [&'static str]> {
                 "flagstone-seal",
                 "flagstone-events",
                 "flagstone-judge",
+                "flagstone-report",
                 "flagstone-snapshot",
                 "flagstone-evaluate",
             ],
@@ -105,7 +107,7 @@ fn the_guests_and_the_engine_use_no_standard_library_and_no_clock() {
         let lib = std::fs::read_to_string(root().join(format!("crates/{name}/src/lib.rs"))).unwrap();
         assert!(lib.contains("#![no_std]") || lib.contains("no_std)]"), "crates/{name} is not no_std");
     }
-    for name in ["snapshot", "seal", "evaluate", "judge", "compile", "simulate"] {
+    for name in ["snapshot", "seal", "evaluate", "judge", "report", "compile", "simulate"] {
         let folder = root().join(format!("crates/{name}/src"));
         let lib = std::fs::read_to_string(folder.join("lib.rs")).unwrap();
         for (path, text) in sources(&folder) {

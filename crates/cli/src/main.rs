@@ -15,7 +15,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use commands::{
-    compile, evaluate, govern, host, keys, ledger, open, operate, plan, publish, replay, seal, sign,
+    compile, evaluate, govern, host, keys, ledger, open, operate, plan, publish, replay, report, seal, sign,
     simulate, trust, up,
 };
 
@@ -68,6 +68,7 @@ enum Command {
     #[command(subcommand)]
     Ledger(ledger::Command),
     Replay(replay::Arguments),
+    Report(report::Arguments),
     #[command(subcommand)]
     Plan(plan::Command),
     Simulate(simulate::Arguments),
@@ -91,6 +92,7 @@ fn main() -> ExitCode {
         Command::Resume(arguments) => operate::run("resume", &arguments),
         Command::Ledger(command) => ledger::run(&command),
         Command::Replay(arguments) => replay::run(&arguments),
+        Command::Report(arguments) => report::run(&arguments),
         Command::Plan(command) => plan::run(&command),
         Command::Simulate(arguments) => simulate::run(&arguments),
         Command::Up(arguments) => up::run(&arguments),

@@ -1,6 +1,9 @@
 //! The real binary, whole: exit codes, standard output and standard error of every offline command.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+#[path = "commands/report.rs"]
+mod report;
+
 use std::path::Path;
 use std::process::{Command, Output};
 

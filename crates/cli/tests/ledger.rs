@@ -324,7 +324,20 @@ async fn the_past_is_made_again() {
         ["seal", "next.yaml", "--audience", "acme.example/a", "--key", "release.key", "-o", "next.sealed"];
     plane.done(&[&seal[..], &["--after", "flags.sealed"]].concat());
     plane.done(&["publish", "next.sealed", "--definition", "next.yaml", "--to", &address]);
+    // A report from the running control plane, and from its database once it is gone: closed, so somebody must start it.
+    let asked = ["report", "answers", "--environment", "production", "--to", &address];
+    let (code, running_told) = plane.told(&asked);
+    assert_eq!((code, &running_told["report"]["standing"]), (3, &json!("person")), "{running_told}");
+    assert_eq!(
+        (&running_told["report"]["candidate"], &running_told["report"]["attempt"]),
+        (&json!("concise"), &json!(1))
+    );
+    let long_ago = plane.run(&[&asked[..], &["--as-of", "5"]].concat());
+    assert_eq!(long_ago.status.code(), Some(2), "{}", text(&long_ago.stderr));
+    assert!(text(&long_ago.stderr).contains("no-report"), "{}", text(&long_ago.stderr));
     stop(running);
+    let (code, later_told) = plane.told(&["report", "answers", "--database", "govern.sqlite"]);
+    assert_eq!((code, &later_told["report"]["phase"]), (3, &running_told["report"]["phase"]), "{later_told}");
 
     let issued =
         text(&pulse).lines().find_map(|line| line.strip_prefix("issued ")?.parse::<u64>().ok()).unwrap();

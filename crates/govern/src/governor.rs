@@ -1,10 +1,12 @@
 //! The governor itself: the store, the trust root, the plans in force and what has been published.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError};
 
 use tokio::sync::{Mutex, watch};
 
+use crate::decision::Inputs;
 use crate::log::{self, Log};
 use crate::pulse::Published;
 use crate::snapshots::{Current, Waiting};
@@ -40,6 +42,8 @@ pub(crate) struct Steering {
     pub(crate) unpublished: Option<Published>,
     /// The status last sent, without the time, to send only changes.
     pub(crate) shown: String,
+    /// What the judge was given at the last tick, by flag: what a report is on.
+    pub(crate) newest: BTreeMap<String, Inputs>,
 }
 
 impl Governor {
@@ -73,7 +77,7 @@ impl Governor {
             config,
             store,
             trust: watch::Sender::new(Arc::new(trust)),
-            steering: Mutex::new(Steering { current, waiting, unpublished: None, shown: String::new() }),
+            steering: Mutex::new(Steering { current, waiting, ..Steering::default() }),
             published: watch::Sender::new(None),
             status: watch::Sender::new(Arc::from("{}")),
         };

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use flagstone_report::Report;
 use serde_json::Value;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{ConnectOptions, Row};
@@ -12,6 +13,7 @@ use crate::handle::Audit;
 use crate::ledger::{self, LedgerHead};
 use crate::ledger_words::{self, Words};
 use crate::log::{self, LogError, merkle};
+use crate::report;
 use crate::store::{from_sql, to_sql};
 
 /// An entry as it is kept.
@@ -83,6 +85,20 @@ impl LedgerFile {
     /// [`GovernError::Ledger`] names the first entry whose inputs are missing or changed.
     pub async fn replay(&mut self, after: u64, limit: u32) -> Result<Vec<Replayed>, GovernError> {
         decision::replay(&mut self.connection, after, limit).await
+    }
+
+    /// The report on a flag at a moment (unix seconds; none: the last look that was kept). None when nothing was judged by
+    /// then. Nothing of fewer than `k` units leaves.
+    ///
+    /// # Errors
+    /// As the database fails.
+    pub async fn report(
+        &mut self,
+        flag: &str,
+        at: Option<u64>,
+        k: u64,
+    ) -> Result<Option<Report>, GovernError> {
+        report::of(&mut self.connection, flag, at, None, k).await
     }
 
     /// Compares the hashes of a verified log's entries with the database. The database may have more: a governor that is

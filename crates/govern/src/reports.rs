@@ -1,25 +1,27 @@
-//! Routes for what reporters send over OTLP, and for slices. Described in docs/govern.md.
+//! Routes for what reporters send over OTLP, for slices and for reports on rollouts. Described in docs/govern.md.
 
 use std::io::Read as _;
 
 use axum::body::Bytes;
-use axum::extract::{Path, State};
+use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router, extract::DefaultBodyLimit};
 use flagstone_events::otlp::{self, Encoding};
 use flate2::read::GzDecoder;
+use serde::Deserialize;
 
 use crate::error::Refusal;
 use crate::http::{Shared, check_environment, check_token};
-use crate::{ingest, limits, slices};
+use crate::{ingest, limits, report, slices};
 
 /// The routes of one environment.
 pub(crate) fn routes() -> Router<Shared> {
     Router::new()
         .route("/otlp/v1/logs", post(logs).layer(DefaultBodyLimit::max(limits::MAX_OTLP_BODY)))
         .route("/flags/{key}/slices", get(of_flag))
+        .route("/flags/{key}/report", get(report_on))
 }
 
 /// `POST …/otlp/v1/logs`: events as OpenTelemetry log records.
@@ -89,4 +91,30 @@ async fn of_flag(
     check_environment(&shared, &environment)?;
     check_token(&headers, shared.governor.config.operator_token.as_ref())?;
     Ok(Json(slices::of_flag(&shared.governor, &flag).await?).into_response())
+}
+
+#[derive(Debug, Deserialize)]
+struct Moment {
+    /// Unix seconds.
+    at: Option<u64>,
+}
+
+/// `GET …/flags/{key}/report`: everything a person should read about a rollout.
+async fn report_on(
+    State(shared): State<Shared>,
+    Path((environment, flag)): Path<(String, String)>,
+    Query(moment): Query<Moment>,
+    headers: HeaderMap,
+) -> Result<Response, Refusal> {
+    check_environment(&shared, &environment)?;
+    let governor = &shared.governor;
+    check_token(&headers, governor.config.operator_token.as_ref())?;
+    let newest = governor.steering.lock().await.newest.get(&flag).cloned();
+    let mut read = governor.store.read().await?;
+    let found = report::of(&mut read, &flag, moment.at, newest, governor.config.k_anonymity).await?;
+    let Some(found) = found else {
+        let message = format!("nothing is known of a rollout of `{flag}` at that time");
+        return Err(Refusal::new(404, "no-report", message));
+    };
+    Ok(([(header::CACHE_CONTROL, "no-store")], Json(found)).into_response())
 }

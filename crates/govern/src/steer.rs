@@ -18,7 +18,7 @@ use crate::operator::{self, OperatorHalt};
 use crate::plan::Plan;
 use crate::pulse::Says;
 use crate::snapshots::Current;
-use crate::{GovernError, pulse, stage, status, unit_slices, values, withdraw};
+use crate::{GovernError, looks, pulse, stage, status, unit_slices, values, withdraw};
 
 /// One plan after a tick, with all that the status shows of it.
 #[derive(Debug, Clone)]
@@ -77,6 +77,7 @@ impl Governor {
             self.status.send_replace(Arc::from(shown.as_str()));
             steering.shown = shown;
         }
+        steering.newest = steered.into_iter().map(|one| (one.plan.flag, one.inputs)).collect();
         Ok(())
     }
 
@@ -234,6 +235,7 @@ impl Governor {
             inputs.state = state;
             judgement = inputs.judge();
         }
+        looks::keep(connection, &attempt, &inputs, now_ms).await?;
         let since = attempts::first_opening(connection, &attempt).await? / 1_000;
         Ok(Steered { plan, attempt, halt, units, inputs, judgement, since })
     }

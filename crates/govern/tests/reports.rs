@@ -16,7 +16,7 @@ use flagstone_events::otlp::{Encoding, decode_answer, encode};
 use flagstone_events::{
     Arm, Batch, Body, Event, EventId, Inclusion, Pepper, Pseudonym, Sampling, Stream, UnitKey,
 };
-use flagstone_govern::Govern;
+use flagstone_govern::{Govern, LedgerFile};
 use serde_json::{Value, json};
 
 fn numbered(bodies: Vec<Body>) -> Vec<Batch> {
@@ -411,4 +411,58 @@ async fn threat_26_no_names_in_the_file_and_no_small_cells_over_http() {
     let mut config = world.config();
     config.k_anonymity = 1;
     assert!(Govern::start(config).await.is_err_and(|error| error.to_string().contains("k_anonymity")));
+}
+
+/// The report of `flagstone report`: from the running governor, at an earlier moment, and from its database afterwards.
+#[tokio::test]
+async fn a_report_has_the_evidence_and_its_path() {
+    let world = World::new();
+    let (govern, release) = started(&world).await;
+    let mut traffic = Traffic::new("edge-1", 2_000, 3_000);
+    let mut between = 0;
+    for round in 0..6_u64 {
+        traffic.round(&world, &govern, &release, round * 300..round * 300 + 300).await;
+        // Nothing new: no look more.
+        govern.tick().await.expect("a tick");
+        if round == 2 {
+            between = world.now_ms() / 1_000;
+        }
+        world.pass(100);
+    }
+    let url = world.url(&govern, &format!("/flags/{FLAG}/report"));
+    let (code, report) = answer(world.client.get(&url)).await;
+    assert_eq!((code, &report["report"], &report["flag"]), (200, &json!(1), &json!(FLAG)), "{report}");
+    let status = world.status(&govern).await;
+    let shown = flag(&status);
+    let metric = &report["metrics"][0];
+    assert_eq!(metric["harm"]["logE"], shown["guardrails"][0]["logE"], "what the dashboard says");
+    assert_eq!(metric["treatment"]["units"], shown["guardrails"][0]["treatedUnits"]);
+    assert!(metric["effect"]["lower"].as_f64() < metric["effect"]["estimate"].as_f64(), "{metric}");
+    let path = report["path"].as_array().expect("a path").len();
+    assert!((6..=14).contains(&path), "{path} looks: one a round, and those of decisions");
+    assert!(report["drift"]["notes"][0].as_str().is_some_and(|note| !note.is_empty()));
+
+    let (code, earlier) = answer(world.client.get(format!("{url}?at={between}"))).await;
+    assert_eq!(code, 200);
+    assert!(
+        earlier["at"].as_u64() <= Some(between) && earlier["path"].as_array().map(Vec::len) < Some(path),
+        "{earlier}"
+    );
+    assert_eq!(answer(world.client.get(format!("{url}?at=7"))).await.0, 404);
+    assert_eq!(
+        answer(world.client.get(world.url(&govern, "/flags/banner/report"))).await.1["error"]["code"],
+        "no-report"
+    );
+    govern.shutdown().await;
+
+    let mut file = LedgerFile::open(&world.database()).await.expect("the database");
+    let later = file.report(FLAG, None, 20).await.expect("a report").expect("something was judged");
+    assert_eq!(
+        (later.metrics.len(), later.attempt),
+        (report["metrics"].as_array().expect("metrics").len(), 1)
+    );
+    assert_eq!(json!(later.metrics[0].harm.log_e), metric["harm"]["logE"]);
+    assert_eq!(json!(later.path.last().map(|point| point.harm.clone())), report["path"][path - 1]["harm"]);
+    let at = file.report(FLAG, Some(between), 20).await.expect("a report").expect("something was judged");
+    assert_eq!(json!(at), earlier, "the same from the file");
 }

@@ -71,7 +71,7 @@
 //! quantiles ([`quantiles`]), a judge model's scores with audits ([`prediction_powered`]); [`sample_ratio`] with
 //! [`attribution`], and the error budget [`alpha`]; parts of the population ([`SliceRule`], [`multiplicity`], [`fairness`],
 //! [`interaction`]); after the rollout [`e_detector`], and signals without a promise ([`stability`], [`charts`],
-//! [`kolmogorov_smirnov`], [`adaptive_window`]); planning ([`planning`], [`power`]); references for
+//! [`kolmogorov_smirnov`], [`adaptive_window`]); planning ([`planning`], [`power`], [`sight()`]); references for
 //! one look ([`non_inferiority`], [`means::welch`], [`group_sequential`]); what they stand on ([`boundary`], [`special`]).
 //! `docs/statistics.md` tells the whole story with sources.
 //!
@@ -118,6 +118,7 @@ mod rules;
 pub mod sample_ratio;
 pub mod scores;
 mod search;
+mod sight;
 mod slice;
 mod slice_gate;
 mod slice_rule;
@@ -136,6 +137,7 @@ pub use judgement::{Action, Estimate, Judgement, MetricJudgement, MetricVerdict,
 pub use kind::MetricKind;
 pub use moments::{CohortMoments, Moments};
 pub use rules::{GuardrailRule, PlanRules, Role, StageRule};
+pub use sight::{Sight, sight};
 pub use slice::{ExposedSlice, Slice, SliceEvidence};
 pub use slice_rule::{OTHER_VALUES, SliceRole, SliceRule};
 pub use slice_verdict::{SliceCounts, SliceJudgement, SliceVerdict};

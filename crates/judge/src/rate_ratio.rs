@@ -28,11 +28,15 @@
 //! sooner or later that ratio tends to 1 whatever the events do: harm gets harder to see (conservative) and a
 //! margin easier to keep. See [`SATURATED_SHARE`](crate::limits::SATURATED_SHARE) for the warning.
 
+mod interval;
+
 use std::collections::BTreeMap;
 
 use crate::CohortCounts;
 use crate::limits::SHARE_TOTAL;
 use crate::special::log_sum_exp;
+
+pub use interval::{RatioInterval, interval};
 
 /// Multiples of the null ratio against which harm is tested, with equal weights.
 pub const HARM_GRID: [f64; 7] = [1.1, 1.25, 1.5, 2.0, 3.0, 5.0, 10.0];

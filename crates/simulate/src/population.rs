@@ -49,9 +49,40 @@ impl Population {
             }
         }
         if !once {
-            visits.sort_unstable();
+            in_order(&mut visits);
         }
         Self { units, visits }
+    }
+}
+
+/// Sorts visits by their seconds, and leaves those of one second as they are: units are drawn one after another, so what
+/// comes out is ascending. Digit by digit: comparing pairs was a sixth of a whole rollout's time.
+fn in_order(visits: &mut Vec<(u32, u32)>) {
+    const BITS: u32 = 11;
+    let most = visits.iter().map(|(at, _)| *at).max().unwrap_or(0);
+    let mut other = vec![(0, 0); visits.len()];
+    let mut shift = 0;
+    while shift < u32::BITS && most >> shift > 0 {
+        let digit = |at: u32| (at >> shift) as usize % (1 << BITS);
+        let mut places = [0_usize; 1 << BITS];
+        for (at, _) in visits.iter() {
+            if let Some(place) = places.get_mut(digit(*at)) {
+                *place += 1;
+            }
+        }
+        let mut before = 0;
+        for place in &mut places {
+            before += std::mem::replace(place, before);
+        }
+        for visit in visits.iter() {
+            let Some(place) = places.get_mut(digit(visit.0)) else { continue };
+            if let Some(slot) = other.get_mut(*place) {
+                *slot = *visit;
+            }
+            *place += 1;
+        }
+        std::mem::swap(visits, &mut other);
+        shift += BITS;
     }
 }
 
@@ -87,6 +118,19 @@ mod tests {
         assert!(population.visits.is_sorted());
         let mean = population.visits.len() as f64 / 5_000.0;
         assert!((mean - (0.99 * 4.0 + 0.5)).abs() < 0.4, "{mean}");
+    }
+
+    #[test]
+    fn digits_sort_as_comparisons_do() {
+        let mut random = Random::new(9, 1);
+        for (many, end) in [(0, 1), (1, 1), (500, 3), (5_000, 345_600), (5_000, u64::from(u32::MAX))] {
+            let mut visits: Vec<(u32, u32)> =
+                (0..many).map(|unit| ((random.bits() % end) as u32, unit / 2)).collect();
+            let mut sorted = visits.clone();
+            sorted.sort();
+            in_order(&mut visits);
+            assert!(visits == sorted, "{many} below {end}");
+        }
     }
 
     #[test]

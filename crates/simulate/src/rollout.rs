@@ -392,6 +392,17 @@ fn chance_a_visit(base_rate: f64, visits: f64) -> f64 {
     if visits <= 0.0 { 0.0 } else { 1.0 - libm::pow(1.0 - base_rate, 1.0 / visits) }
 }
 
+/// `unit-` and sixteen hexadecimal digits; written by hand, since it is written at every visit.
+fn key(id: u64) -> String {
+    let mut key = String::with_capacity(21);
+    key.push_str("unit-");
+    for digit in (0..16).rev() {
+        let digit = (id >> (digit * 4)) as u32 % 16;
+        key.push(char::from_digit(digit, 16).unwrap_or('0'));
+    }
+    key
+}
+
 /// A context in the packed form, apart from the unit's key: consent and data domain are granted, nothing else is known.
 struct Keys {
     /// (position of the attribute, its packed value, or none for the unit's key), ascending.
@@ -434,7 +445,7 @@ impl Keys {
             room.extend_from_slice(&position.to_le_bytes());
             match value {
                 Some(value) => room.extend_from_slice(value),
-                None => Value::write(&Json::Text(format!("unit-{id:016x}")), room),
+                None => Value::write(&Json::Text(key(id)), room),
             }
         }
     }

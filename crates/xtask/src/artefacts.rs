@@ -43,6 +43,17 @@ pub(crate) fn component(places: &Places) -> Result<()> {
     Ok(())
 }
 
+/// Builds the judge as a module, for the test that compares it with the native one. With the everyday profile: the libraries'
+/// macros are built already, and a release build would say nothing more about bits.
+pub(crate) fn judge(places: &Places) -> Result<()> {
+    say("building the judge (profile dev)");
+    let built = guest(places, "judge-guest", "dev", &[])?;
+    let module = std::fs::read(&built).with_context(|| format!("cannot read `{}`", built.display()))?;
+    let wrote = write_if_new(&places.judge(), &without_custom_sections(&module, |_| false)?)?;
+    say(if wrote { "the judge: written" } else { "the judge: up to date" });
+    Ok(())
+}
+
 /// Builds one of our crates for the guest target and returns the wasm file that cargo names. `more` are arguments for
 /// cargo.
 pub(crate) fn guest(places: &Places, package: &str, profile: &str, more: &[&str]) -> Result<PathBuf> {
@@ -72,9 +83,9 @@ pub(crate) fn guest(places: &Places, package: &str, profile: &str, more: &[&str]
 /// A stack of 64 KiB (it lies first in memory, so that an overflow traps; the compiler recurses into what authors nest and
 /// has 1 MiB), and no paths of this machine in the result: the same source gives the same bytes anywhere.
 fn flags(places: &Places, profile: &str) -> OsString {
-    let stack = if profile == "guest-playground" { 1 << 20 } else { 1 << 16 };
+    let stack = if ["guest-playground", "dev"].contains(&profile) { 1 << 20 } else { 1 << 16 };
     let mut flags = OsString::from(format!("-Clink-arg=-zstack-size={stack}"));
-    if profile != "guest" {
+    if !["guest", "dev"].contains(&profile) {
         // Rounds in loops: a tenth of the code, and hashing is a small part of opening.
         flags.push("\u{1f}--cfg=sha2_backend_soft=\"compact\"");
         // The evaluator is built for speed, yet calls what is long instead of repeating it: 2 KB, and no slower.

@@ -77,6 +77,7 @@ fn lints(places: &Places) -> Result<()> {
 
 fn build(places: &Places) -> Result<()> {
     artefacts::component(places)?;
+    artefacts::judge(places)?;
     browser::build(places)
 }
 

@@ -190,6 +190,7 @@ fn main() -> ExitCode {
 
 fn build(places: &Places, with_browser: bool) -> anyhow::Result<()> {
     artefacts::component(places)?;
+    artefacts::judge(places)?;
     if with_browser {
         browser::build(places)?;
     }

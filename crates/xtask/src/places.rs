@@ -30,6 +30,11 @@ impl Places {
         self.guest.join("flagstone.core.wasm")
     }
 
+    /// The judge as a module of its own, for a test.
+    pub(crate) fn judge(&self) -> PathBuf {
+        self.guest.join("flagstone.judge.wasm")
+    }
+
     /// The browser build.
     pub(crate) fn browser(&self) -> PathBuf {
         self.guest.join("browser")

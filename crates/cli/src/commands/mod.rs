@@ -13,6 +13,7 @@ pub(crate) mod operate;
 pub(crate) mod plan;
 pub(crate) mod publish;
 pub(crate) mod replay;
+pub(crate) mod report;
 pub(crate) mod reporting;
 pub(crate) mod seal;
 pub(crate) mod sign;

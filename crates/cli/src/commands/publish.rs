@@ -88,6 +88,13 @@ impl Publisher {
         self.send(self.client.post(url).json(&json!({"by": by, "reason": reason}))).await
     }
 
+    /// The report on a flag, now or at a moment (unix seconds).
+    pub(crate) async fn report(&self, environment: &str, flag: &str, at: Option<u64>) -> Result<Value> {
+        let url = format!("{}/v1/environments/{environment}/flags/{flag}/report", self.base);
+        let moment = at.map(|at| format!("?at={at}")).unwrap_or_default();
+        self.send(self.client.get(url + &moment)).await
+    }
+
     async fn send(&self, request: reqwest::RequestBuilder) -> Result<Value> {
         let request = match &self.token {
             Some(token) => request.bearer_auth(token),

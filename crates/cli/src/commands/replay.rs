@@ -65,7 +65,7 @@ pub(crate) struct Arguments {
     show: Output,
 }
 
-fn moment(text: &str) -> Result<u64, String> {
+pub(crate) fn moment(text: &str) -> Result<u64, String> {
     if let Ok(seconds) = text.parse() {
         return Ok(seconds);
     }

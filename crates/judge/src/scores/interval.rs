@@ -2,18 +2,24 @@
 //! scores came in. [`betting`] is the tightest and asks for a grid; the others are formulas and here for comparison.
 
 use super::betting::{Bets, Side};
+use crate::ScoreBatch;
 use crate::boundary::{Sides, gamma, normal};
+use crate::merge::collect_scores;
 
 /// All bars on a grid of `1/steps` that no gambler has beaten: capital at most 2/α on either side, each side with half of α.
 /// Widened by one grid step, so that a bar between two points is not lost.
 pub fn betting(scores: &[f64], alpha: f64, steps: u32) -> (f64, f64) {
+    kept_bars(alpha, steps, |bets| scores.iter().for_each(|score| bets.add(*score)))
+}
+
+fn kept_bars(alpha: f64, steps: u32, play: impl Fn(&mut Bets)) -> (f64, f64) {
     let threshold = libm::log(2.0 / alpha);
     let step = 1.0 / f64::from(steps.max(1));
     let kept = |index: u32| {
         let bar = f64::from(index) * step;
         [Side::Above, Side::Below].into_iter().all(|side| {
             let mut bets = Bets::unchecked(bar, side, alpha / 2.0);
-            scores.iter().for_each(|score| bets.add(*score));
+            play(&mut bets);
             bets.log_e() <= threshold
         })
     };
@@ -24,6 +30,16 @@ pub fn betting(scores: &[f64], alpha: f64, steps: u32) -> (f64, f64) {
         Some((low, high)) => ((at(low) - step).max(0.0), (at(high) + step).min(1.0)),
         None => (0.0, 1.0),
     }
+}
+
+/// The same for scores in batches, bet on batch by batch as the judge does; entries of one batch add up, and the order of the
+/// entries does not matter.
+pub fn of_batches(batches: &[ScoreBatch], alpha: f64, steps: u32) -> (f64, f64) {
+    let batches: Vec<Vec<(f64, u64)>> = collect_scores(batches.iter().cloned())
+        .iter()
+        .map(|batch| batch.scores.iter().map(|(micros, units)| (f64::from(*micros) / 1e6, *units)).collect())
+        .collect();
+    kept_bars(alpha, steps, |bets| batches.iter().for_each(|batch| bets.add_batch(batch)))
 }
 
 /// A lower bound that is a weighted mean less a margin: weights λ_i chosen from what came before.
