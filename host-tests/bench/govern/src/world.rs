@@ -159,7 +159,7 @@ impl World {
         self.sequence += events.len() as u64;
         let batch = Batch::new("bench-1", self.previous.clone(), BTreeMap::new(), events).expect("a batch");
         self.previous = Some(batch.id.clone());
-        batch.to_json().expect("within limits")
+        batch.to_json().expect("within limits").into_bytes()
     }
 
     pub(crate) async fn post(&mut self, body: &[u8]) {
