@@ -68,6 +68,24 @@ try {
   await check("a file with one changed bit is refused", async () => {
     assert.match(await page.textContent("#forged"), /^refused: payload-digest/);
   });
+  await check("no width scrolls sideways, and the keyboard's place is seen at every stop", async () => {
+    const { width: before, height } = page.viewportSize();
+    for (const width of [1280, 800, 360]) {
+      await page.setViewportSize({ width, height });
+      assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), `${width} pixels are too few`);
+    }
+    await page.focus("#key");
+    const stops = [];
+    for (const key of ["Tab", "Tab", "Tab", "Tab", "Tab", "Enter", "Tab"]) {
+      await page.keyboard.press(key);
+      stops.push(await page.evaluate(() => {
+        const { activeElement: at } = document;
+        return [at.id || at.localName, parseFloat(getComputedStyle(at).outlineWidth) >= 3];
+      }));
+    }
+    assert.deepEqual(stops, ["email", "locale", "consent", "halt", "summary", "summary", "why"].map((name) => [name, true]));
+    await page.setViewportSize({ width: before, height });
+  });
 
   for (const name of JSON.parse(await readFile(join(FIXTURES, "index.json"), "utf8")).vectors) {
     for (const build of ["flagstone", "flagstone-tools"]) {

@@ -13,6 +13,9 @@ pub(super) struct Row {
     task: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     p50_ns: Option<f64>,
+    /// Of the quickest batch; Node's rows have it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    least_ns: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     p99_ns: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]

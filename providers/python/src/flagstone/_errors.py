@@ -17,7 +17,9 @@ class EngineTrap(FlagstoneError):
     """The engine's instance stopped in the middle of a call. It is discarded; the next call has another one."""
 
     def __init__(self, message: str) -> None:
-        super().__init__("trap", f"the engine stopped: {message}")
+        # The runtime puts the cause below a list of unnamed functions.
+        cause = message.strip().splitlines()[-1:] or ["unknown"]
+        super().__init__("trap", f"the engine stopped: {cause[0].strip()}")
 
 
 class ContextError(FlagstoneError):
