@@ -12,14 +12,13 @@ pub(crate) fn ledger(look: &Look, judgement: &Judgement, past: &[PastAttempt]) -
     let promotion =
         judgement.metrics.first().map_or(rules.alpha, |metric| libm::exp(-metric.log_threshold_promote));
     let number = rules.attempt.max(1);
-    let attempts: Vec<Budget> = (1..=number)
+    let attempts: Vec<Budget> = (number.saturating_sub(SHOWN - 1).max(1)..=number)
         .map(|attempt| Budget {
             attempt,
             alpha: attempt_alpha(promotion, attempt),
             phase: past.iter().find(|one| one.attempt == attempt).map(|one| one.phase.clone()),
         })
         .collect();
-    let spent: f64 = attempts.iter().map(|one| one.alpha).sum();
     let mut lines: Vec<Share> = Vec::new();
     for (rule, judged) in rules.guardrails.iter().zip(&judgement.metrics) {
         if rule.role == Role::Deterioration {
@@ -57,14 +56,44 @@ pub(crate) fn ledger(look: &Look, judgement: &Judgement, past: &[PastAttempt]) -
         rollout: promotion,
         promotion,
         attempts,
-        later: (promotion - spent).max(0.0),
+        later: left(promotion, number),
         lines,
         unassigned: (1.0 - assigned).max(0.0) * judgement.attempt_alpha,
     }
+}
+
+/// Attempts that are listed, the newest ones.
+const SHOWN: u32 = 20;
+/// Attempts after which the rest of the sum is taken from its integral, right to a part in a million.
+const SUMMED: u32 = 1_000;
+
+/// What attempts after this one may spend together.
+fn left(alpha: f64, attempt: u32) -> f64 {
+    if attempt > SUMMED {
+        return attempt_alpha(alpha, 1) / (f64::from(attempt) + 0.5);
+    }
+    (1..=attempt).fold(alpha, |left, attempt| left - attempt_alpha(alpha, attempt)).max(0.0)
 }
 
 /// A line from the threshold that it has all together: alpha is what that threshold allows.
 fn line(what: String, log_threshold: f64, attempt: f64, evidence: Gauge) -> Share {
     let alpha = libm::exp(-log_threshold);
     Share { what, share: alpha / attempt, alpha, evidence }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_left_is_the_rest_of_the_sum() {
+        assert!(
+            (left(0.05, 1) - (0.05 - 0.05 * 6.0 / (core::f64::consts::PI * core::f64::consts::PI))).abs()
+                < 1e-15
+        );
+        let (before, after) = (left(0.05, SUMMED), left(0.05, SUMMED + 1));
+        let step = attempt_alpha(0.05, SUMMED + 1);
+        assert!((before - after - step).abs() < 1e-6 * before, "{before} {after} {step}");
+        assert!(left(0.05, u32::MAX) > 0.0);
+    }
 }

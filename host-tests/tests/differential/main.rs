@@ -1,12 +1,11 @@
-//! The engine against the reference evaluator, over random definitions, contexts, pulses and times; the laws of
-//! rollouts over random plans; and the judge natively against itself in WebAssembly.
+//! The engine against the reference evaluator, over random definitions, contexts, pulses and times; and the laws of
+//! rollouts over random plans.
 //!
 //! `PROPTEST_CASES=20000 cargo test -p host-tests --test differential` runs more of them.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod definitions;
 mod engine;
-mod judge;
 mod laws;
 mod rules;
 

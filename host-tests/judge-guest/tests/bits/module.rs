@@ -16,7 +16,7 @@ pub(super) struct Module {
 impl Module {
     /// The module that `cargo xtask build` made. It imports nothing.
     pub(super) fn load() -> Self {
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/guest/flagstone.judge.wasm");
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/guest/flagstone.judge.wasm");
         let bytes = std::fs::read(&path)
             .unwrap_or_else(|error| panic!("{}: {error}\nhint: run `cargo xtask build`", path.display()));
         let engine = Engine::default();
