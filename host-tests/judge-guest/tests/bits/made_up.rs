@@ -6,9 +6,9 @@ use flagstone_judge::kind::{Measured, MetricKind, QuantileRule, ScoreBar};
 use flagstone_judge::non_inferiority::Better;
 use flagstone_judge::quantiles::histogram::CohortHistograms;
 use flagstone_judge::{
-    CohortCounts, CohortMoments, Evidence, ExposedSlice, ExposedUnits, GuardrailRule, Latched,
-    MetricEvidence, Moments, OtherStream, PlanRules, Role, ScoreBatch, Slice, SliceEvidence, SliceRole,
-    SliceRule, StageRule,
+    CohortCounts, CohortMoments, DriftBatch, DriftRule, Evidence, ExposedSlice, ExposedUnits, GuardrailRule,
+    Latched, MetricEvidence, Moments, OtherStream, PlanRules, Role, ScoreBatch, Slice, SliceEvidence,
+    SliceRole, SliceRule, StageRule,
 };
 use flagstone_report::Look;
 
@@ -115,8 +115,17 @@ pub(super) fn plan(random: &mut Random) -> Look {
             values: values.iter().take(named).map(|value| (*value).to_owned()).collect(),
             share: random.pick(&[0.1, 0.5, 1.0]),
             null_ratio: random.pick(&[1.0, 1.0, 1.5]),
+            disparity: random.pick(&[0.8, 0.8, 0.5, 0.95]),
         }
     });
+    let drift: Vec<DriftRule> = (0..random.below(3))
+        .map(|_| DriftRule {
+            metric: random.pick(&guardrails).metric,
+            baseline: random.pick(&[0.01, 0.02, 0.1, 0.0]),
+            patience: random.pick(&[0, 20, 1_000, 100_000]),
+            holds: random.happens(60),
+        })
+        .collect();
     let slices: Vec<SliceRule> = slices.collect();
     let stages: Vec<StageRule> = stages.collect();
     let rules = PlanRules {
@@ -127,6 +136,8 @@ pub(super) fn plan(random: &mut Random) -> Look {
         guardrails,
         stages,
         slices,
+        drift,
+        display_units: random.pick(&[0, 50, 500]),
     };
     Look { rules, now: 1_790_000_000, ..Look::default() }
 }
@@ -217,7 +228,14 @@ pub(super) fn more(look: &mut Look, random: &mut Random) {
         let one = counts(random, at, size, effect);
         let (cohort, probability) = at;
         match rule.kind {
-            MetricKind::Rate => metric.cohorts.push(one),
+            MetricKind::Rate => {
+                metric.cohorts.push(one);
+                metric.batches.extend((0..random.below(30)).map(|hour| {
+                    let units = random.below(size.min(4_000) + 1);
+                    let bad = (units as f64 * 0.03 * random.unit()) as u64;
+                    DriftBatch { batch: look.now / 3_600 - hour, units, bad }
+                }));
+            }
             MetricKind::Mean(_) | MetricKind::Ratio(_) => metric.moments.push(CohortMoments {
                 cohort,
                 probability,
