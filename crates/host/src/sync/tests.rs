@@ -326,6 +326,36 @@ async fn trust_moves_on_step_by_step_and_is_kept() {
 }
 
 #[tokio::test]
+async fn a_walk_of_the_trust_root_that_stops_counts_as_far_as_it_came() {
+    let (plane, world, file, address) = plane().await;
+    let folder = tempfile::tempdir().unwrap();
+    let mut bench = Bench::on(&address, folder.path()).await;
+    bench.sync.attempt().await.unwrap();
+    bench.notes();
+    let next_governor = testing::key("pulse-b", 51);
+    let mut draft = world.trust_draft(2, 1);
+    draft.roles[2] =
+        Role { kind: RoleKind::Pulse(ENVIRONMENT.into()), threshold: 1, keys: vec![next_governor.verifying_key()] };
+    let second = seal_trust(&draft, &[&world.root]).unwrap();
+    draft.version = 4;
+    let fourth = seal_trust(&draft, &[&world.root]).unwrap();
+    {
+        let mut plane = plane.lock().unwrap();
+        plane.trust = Some(fourth);
+        plane.trust_versions = [(2, second)].into();
+        let rotated = World { governor: next_governor, ..World::new() };
+        plane.pulse = Some(rotated.pulse(2, mark(&file), &[], &[]));
+    }
+    assert!(bench.sync.attempt().await.is_err(), "version 3 is nowhere");
+    assert_eq!((bench.status().trust_version, bench.notes()), (2, vec!["swap 1".to_owned()]));
+    bench.sync.attempt().await.unwrap();
+    assert_eq!(bench.notes(), ["pulse"], "the old pulse key is out, the new one in");
+    drop(bench);
+    let bench = Bench::on("http://127.0.0.1:9", folder.path()).await;
+    assert_eq!(bench.status().trust_version, 2, "and it was kept");
+}
+
+#[tokio::test]
 async fn folders_and_single_files_are_sources_too() {
     let (world, folder) = (World::new(), tempfile::tempdir().unwrap());
     let file = world.snapshot(1, b"one");

@@ -90,34 +90,38 @@ pub(super) fn plan(random: &mut Random) -> Look {
             kind: kind(random),
         })
         .collect();
-    let stages = (0..1 + random.below(4)).map(|number| StageRule {
-        name: format!("s{number}"),
-        bake: random.pick(&[0, 3_600, 86_400]),
-        min_units: random.pick(&[0, 50, 500]),
-        min_bad: random.pick(&[0, 5, 50]),
-        needs_approval: random.happens(10),
-        randomised: !random.happens(8),
-        extend: random.pick(&[0, 86_400]),
-        ship_if_not_harmful: random.happens(25),
-    });
-    let slices = (0..random.below(3)).map(|_| {
-        let (by, values) = random.pick(&DIMENSIONS);
-        let named = random.below(4) as usize;
-        SliceRule {
-            metric: random.pick(&guardrails).metric,
-            by: by.to_owned(),
-            role: random.pick(&[
-                SliceRole::Deterioration,
-                SliceRole::Fairness,
-                SliceRole::Fairness,
-                SliceRole::Observe,
-            ]),
-            values: values.iter().take(named).map(|value| (*value).to_owned()).collect(),
-            share: random.pick(&[0.1, 0.5, 1.0]),
-            null_ratio: random.pick(&[1.0, 1.0, 1.5]),
-            disparity: random.pick(&[0.8, 0.8, 0.5, 0.95]),
-        }
-    });
+    let stages: Vec<StageRule> = (0..1 + random.below(4))
+        .map(|number| StageRule {
+            name: format!("s{number}"),
+            bake: random.pick(&[0, 3_600, 86_400]),
+            min_units: random.pick(&[0, 50, 500]),
+            min_bad: random.pick(&[0, 5, 50]),
+            needs_approval: random.happens(10),
+            randomised: !random.happens(8),
+            extend: random.pick(&[0, 86_400]),
+            ship_if_not_harmful: random.happens(25),
+        })
+        .collect();
+    let slices: Vec<SliceRule> = (0..random.below(3))
+        .map(|_| {
+            let (by, values) = random.pick(&DIMENSIONS);
+            let named = random.below(4) as usize;
+            SliceRule {
+                metric: random.pick(&guardrails).metric,
+                by: by.to_owned(),
+                role: random.pick(&[
+                    SliceRole::Deterioration,
+                    SliceRole::Fairness,
+                    SliceRole::Fairness,
+                    SliceRole::Observe,
+                ]),
+                values: values.iter().take(named).map(|value| (*value).to_owned()).collect(),
+                share: random.pick(&[0.1, 0.5, 1.0]),
+                null_ratio: random.pick(&[1.0, 1.0, 1.5]),
+                disparity: random.pick(&[0.8, 0.8, 0.5, 0.95]),
+            }
+        })
+        .collect();
     let drift: Vec<DriftRule> = (0..random.below(3))
         .map(|_| DriftRule {
             metric: random.pick(&guardrails).metric,
@@ -126,8 +130,6 @@ pub(super) fn plan(random: &mut Random) -> Look {
             holds: random.happens(60),
         })
         .collect();
-    let slices: Vec<SliceRule> = slices.collect();
-    let stages: Vec<StageRule> = stages.collect();
     let rules = PlanRules {
         alpha: random.pick(&[0.05, 0.05, 0.1, 0.001, 7.0]),
         attempt: random.pick(&[0, 1, 1, 2, 9]),
