@@ -169,3 +169,6 @@ impl Reader {
         self.seen.latest_issued = self.seen.latest_issued.max(issued);
     }
 }
+
+#[cfg(test)]
+mod tests;

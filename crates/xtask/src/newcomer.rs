@@ -19,6 +19,8 @@ const CRATES: [&str; 6] = [
     "flagstone-host",
     "flagstone",
 ];
+/// Those that it needs without a feature.
+const NATIVE: [&str; 3] = ["flagstone-snapshot", "flagstone-seal", "flagstone-evaluate"];
 /// Lines from installing to a decision, at most.
 const LINES: usize = 10;
 /// What the reader puts in, and what the fixtures have in its place. (Their snapshot was sealed at a time of its own.)
@@ -131,10 +133,11 @@ fn main(program: &str, policy: &serde_json::Value) -> Result<String> {
     ))
 }
 
-/// What says to cargo where the packed crates are.
+/// What says to cargo where the packed crates are that the native library depends on.
 fn patch(crates: &[(&str, PathBuf)]) -> String {
+    let needed = crates.iter().filter(|(name, _)| NATIVE.contains(name));
     let lines =
-        crates.iter().map(|(name, path)| format!("{name} = {{ path = {:?} }}\n", path.display().to_string()));
+        needed.map(|(name, path)| format!("{name} = {{ path = {:?} }}\n", path.display().to_string()));
     format!("[patch.crates-io]\n{}", lines.collect::<String>())
 }
 
