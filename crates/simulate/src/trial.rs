@@ -156,7 +156,7 @@ fn begin(plan: &flagstone_snapshot::Plan<'_>, stages: &[Rung]) -> u64 {
     BEGIN.min(until.saturating_sub(climb)).max(plan.not_before()).max(first_step)
 }
 
-/// What the judge is told; the same as the control plane tells it.
+/// What the judge is told; the same as the control plane tells it, but for slices: simulated units have none.
 fn rules(rollout: &Rollout, ceiling: Option<u8>, staleness: u64) -> PlanRules {
     let success = rollout.success.iter().map(|success| GuardrailRule {
         metric: success.metric.to_string(),
