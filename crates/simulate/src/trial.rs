@@ -156,8 +156,8 @@ fn begin(plan: &flagstone_snapshot::Plan<'_>, stages: &[Rung]) -> u64 {
     BEGIN.min(until.saturating_sub(climb)).max(plan.not_before()).max(first_step)
 }
 
-/// What the judge is told; the same as the control plane tells it, but for metrics that measure values: populations have
-/// none, so a rule that waits for them would never be met.
+/// What the judge is told; the same as the control plane tells it, but for metrics that measure values and for slices:
+/// populations have none, so a rule that waits for them would never be met.
 fn rules(definition: &Definition, rollout: &Rollout, ceiling: Option<u8>, staleness: u64) -> PlanRules {
     let counts = |metric: &str| definition.metric(metric).is_some_and(|metric| metric.bad().is_some());
     let success =

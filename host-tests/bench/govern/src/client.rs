@@ -34,7 +34,8 @@ impl Client {
             answer.extend_from_slice(&some[..read]);
             let Some(end) = answer.windows(4).position(|window| window == b"\r\n\r\n") else { continue };
             let head = String::from_utf8_lossy(&answer[..end]).to_ascii_lowercase();
-            let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")?.trim().parse().ok());
+            let length =
+                head.lines().find_map(|line| line.strip_prefix("content-length: ")?.trim().parse().ok());
             break (head, end + 4 + length.unwrap_or(0_usize));
         };
         while answer.len() < length {

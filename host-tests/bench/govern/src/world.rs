@@ -75,7 +75,7 @@ impl World {
             epoch: 1,
             sequence: 1,
             issued: now,
-            expires: now + 200 * DAY,
+            expires: now + 30 * DAY,
             parent: [0; 32],
             payload_type: "application/vnd.flagstone.snapshot.v1".into(),
         };
