@@ -90,16 +90,18 @@ pub(super) fn plan(random: &mut Random) -> Look {
             kind: kind(random),
         })
         .collect();
-    let stages = (0..1 + random.below(4)).map(|number| StageRule {
-        name: format!("s{number}"),
-        bake: random.pick(&[0, 3_600, 86_400]),
-        min_units: random.pick(&[0, 50, 500]),
-        min_bad: random.pick(&[0, 5, 50]),
-        needs_approval: random.happens(10),
-        randomised: !random.happens(8),
-        extend: random.pick(&[0, 86_400]),
-        ship_if_not_harmful: random.happens(25),
-    });
+    let stages: Vec<StageRule> = (0..1 + random.below(4))
+        .map(|number| StageRule {
+            name: format!("s{number}"),
+            bake: random.pick(&[0, 3_600, 86_400]),
+            min_units: random.pick(&[0, 50, 500]),
+            min_bad: random.pick(&[0, 5, 50]),
+            needs_approval: random.happens(10),
+            randomised: !random.happens(8),
+            extend: random.pick(&[0, 86_400]),
+            ship_if_not_harmful: random.happens(25),
+        })
+        .collect();
     let slices = (0..random.below(3)).map(|_| {
         let (by, values) = random.pick(&DIMENSIONS);
         let named = random.below(4) as usize;
@@ -118,7 +120,6 @@ pub(super) fn plan(random: &mut Random) -> Look {
         }
     });
     let slices: Vec<SliceRule> = slices.collect();
-    let stages: Vec<StageRule> = stages.collect();
     let rules = PlanRules {
         alpha: random.pick(&[0.05, 0.05, 0.1, 0.001, 7.0]),
         attempt: random.pick(&[0, 1, 1, 2, 9]),
