@@ -61,16 +61,29 @@ impl Syncer {
         self.config.source.fetch(item, known, largest).await
     }
 
-    /// Looks at the trust note and walks to it, step by step when rotations were missed.
+    /// Looks at the trust note and walks to it. A walk that stops on its way counts as far as it came: what root keys have
+    /// signed is in force, whatever is wrong with the step after it.
     async fn trust(&mut self) -> Result<(), FetchError> {
+        let before = self.keeper.trust_version();
+        let walked = self.walk().await;
+        if self.keeper.trust_version() != before {
+            self.clock.saw(self.keeper.kept().latest_issued);
+            self.lock().trust_version = self.keeper.trust_version();
+            let saved = self.save().await;
+            self.reopen().await;
+            saved?;
+        }
+        walked
+    }
+
+    /// To the newest trust note, step by step when rotations were missed.
+    async fn walk(&mut self) -> Result<(), FetchError> {
         let fetched = self.fetch(Item::Trust, self.tags.trust.as_deref(), MAX_TRUST_BYTES as u64).await?;
         self.tags.trust_seen = Some(tokio::time::Instant::now());
         let Fetched::Body(newest, tag) = fetched else { return Ok(()) }; // none published: the pin is all there is
-        let mut changed = false;
         for _ in 0..limits::TRUST_STEPS {
             match self.keeper.advance(&newest, self.clock.seconds()) {
-                Ok(moved) => {
-                    changed |= moved;
+                Ok(_) => {
                     self.tags.trust = tag;
                     break;
                 }
@@ -87,16 +100,9 @@ impl Syncer {
                     self.keeper
                         .advance(&note, self.clock.seconds())
                         .map_err(|e| refused("trust note", &e))?;
-                    changed = true;
                 }
                 Err(error) => return Err(refused("trust note", &error)),
             }
-        }
-        if changed {
-            self.clock.saw(self.keeper.kept().latest_issued);
-            self.lock().trust_version = self.keeper.trust_version();
-            self.save().await?;
-            self.reopen().await;
         }
         Ok(())
     }

@@ -334,8 +334,11 @@ async fn a_walk_of_the_trust_root_that_stops_counts_as_far_as_it_came() {
     bench.notes();
     let next_governor = testing::key("pulse-b", 51);
     let mut draft = world.trust_draft(2, 1);
-    draft.roles[2] =
-        Role { kind: RoleKind::Pulse(ENVIRONMENT.into()), threshold: 1, keys: vec![next_governor.verifying_key()] };
+    draft.roles[2] = Role {
+        kind: RoleKind::Pulse(ENVIRONMENT.into()),
+        threshold: 1,
+        keys: vec![next_governor.verifying_key()],
+    };
     let second = seal_trust(&draft, &[&world.root]).unwrap();
     draft.version = 4;
     let fourth = seal_trust(&draft, &[&world.root]).unwrap();
