@@ -120,6 +120,7 @@ mod open;
 mod policy;
 mod pulse;
 mod quorum;
+#[cfg(feature = "words")]
 mod reader;
 #[cfg(any(test, feature = "sign"))]
 pub mod sign;
@@ -138,6 +139,7 @@ pub use note::{Note, NoteSignature};
 pub use open::{Opened, open};
 pub use policy::{Clock, Mark, OpenPolicy, PulsePolicy};
 pub use pulse::open_pulse;
+#[cfg(feature = "words")]
 pub use reader::{Reader, Seen};
 #[cfg(any(test, feature = "sign"))]
 pub use sign::{
