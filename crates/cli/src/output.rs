@@ -1,6 +1,7 @@
 //! How commands speak: prose for people on the way, and with `--json` one object on the last line.
 
-use std::io::IsTerminal;
+use std::fmt::Display;
+use std::io::{ErrorKind, IsTerminal, Write};
 use std::process::ExitCode;
 
 use serde_json::Value;
@@ -19,17 +20,33 @@ impl Output {
         if self.json {
             eprintln!("{line}");
         } else {
-            println!("{line}");
+            print(&line);
         }
     }
 
     /// Prints the object, when it was asked for.
     pub(crate) fn object(self, object: &Value) {
         if self.json {
-            println!("{object}");
+            print(&object);
         }
     }
 }
+
+/// Prints a line. When nobody reads any more, as behind `| head`, there is nothing left to do.
+pub(crate) fn print(line: &dyn Display) {
+    if let Err(error) = writeln!(std::io::stdout(), "{line}") {
+        if error.kind() != ErrorKind::BrokenPipe {
+            eprintln!("error: cannot write to standard output: {error}");
+        }
+        std::process::exit(if error.kind() == ErrorKind::BrokenPipe { 0 } else { 2 });
+    }
+}
+
+/// [`print`] with a format.
+macro_rules! tell {
+    ($($words:tt)*) => { $crate::output::print(&format_args!($($words)*)) };
+}
+pub(crate) use tell;
 
 /// A reason with its code, which goes before the hint where there is one.
 pub(crate) fn coded(reason: &str, code: &str) -> String {

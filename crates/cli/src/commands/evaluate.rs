@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use crate::commands::seal::payload;
 use crate::files::{self, Compiling};
-use crate::output::{Output, answer, time};
+use crate::output::{Output, answer, tell, time};
 
 /// Decide one flag for one context.
 ///
@@ -107,7 +107,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
         people(decision, value.get("trace"), now);
     }
     if arguments.show.json {
-        println!("{text}"); // the engine's own text, byte for byte
+        tell!("{text}"); // the engine's own text, byte for byte
     }
     Ok(answer(!failed))
 }
@@ -151,9 +151,9 @@ pub(crate) fn context(argument: &str) -> Result<String> {
 pub(crate) fn people(decision: &Value, trace: Option<&Value>, now: u64) {
     let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
     if decision["variant"].is_null() {
-        println!("{}: the caller's own default", text(&decision["flag"]));
+        tell!("{}: the caller's own default", text(&decision["flag"]));
     } else {
-        println!("{}: {} = {}", text(&decision["flag"]), text(&decision["variant"]), decision["value"]);
+        tell!("{}: {} = {}", text(&decision["flag"]), text(&decision["variant"]), decision["value"]);
     }
     let mut because = text(&decision["reason"]);
     for part in ["errorCode", "detail", "arm"] {
@@ -161,14 +161,14 @@ pub(crate) fn people(decision: &Value, trace: Option<&Value>, now: u64) {
             because += &format!(", {}", text(&decision[part]));
         }
     }
-    println!("  because {because}");
+    tell!("  because {because}");
     for part in ["stage", "cohort"] {
         if let Some(name) = decision[part]["name"].as_str() {
-            println!("  {part} {} `{name}`", decision[part]["index"]);
+            tell!("  {part} {} `{name}`", decision[part]["index"]);
         }
     }
     let Some(Value::Array(steps)) = trace else { return };
-    println!("  at {}, in this order:", time(now));
+    tell!("  at {}, in this order:", time(now));
     for step in steps {
         let mark = if step["passed"] == Value::Bool(true) { "yes" } else { "no " };
         let rest: Vec<String> = step
@@ -178,10 +178,10 @@ pub(crate) fn people(decision: &Value, trace: Option<&Value>, now: u64) {
             .filter(|(key, _)| !matches!(key.as_str(), "check" | "passed" | "rules" | "tests"))
             .map(|(key, value)| format!("{key} {}", text(value)))
             .collect();
-        println!("    {mark} {:<24} {}", text(&step["check"]), rest.join(", "));
+        tell!("    {mark} {:<24} {}", text(&step["check"]), rest.join(", "));
         for rule in step["rules"].as_array().into_iter().flatten() {
             let mark = if rule["matched"] == Value::Bool(true) { "matched" } else { "did not match" };
-            println!("        rule {} {mark}", rule["rule"]);
+            tell!("        rule {} {mark}", rule["rule"]);
             rule["tests"].as_array().into_iter().flatten().for_each(test);
         }
         step["tests"].as_array().into_iter().flatten().for_each(test);
@@ -196,5 +196,5 @@ fn test(test: &Value) {
         None => test["value"].to_string(),
     };
     let right = test.get("against").map(|against| format!(" {against}")).unwrap_or_default();
-    println!("          {left} {name}{right}: {}", test["answer"]);
+    tell!("          {left} {name}{right}: {}", test["answer"]);
 }

@@ -7,7 +7,7 @@ use flagstone_govern::{LedgerFile, Words, log};
 use serde_json::{Value, json};
 
 use crate::commands::ledger::{Place, judged, pinned, reader, runtime};
-use crate::output::time;
+use crate::output::{tell, time};
 
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
@@ -69,9 +69,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     };
     for Shown { entry, record, words } in &shown {
         if arguments.json {
-            println!("{}", json!({"entry": entry, "record": record, "words": words}));
+            tell!("{}", json!({"entry": entry, "record": record, "words": words}));
         } else {
-            println!("{}", line(*entry, record, words.as_ref()));
+            tell!("{}", line(*entry, record, words.as_ref()));
         }
     }
     Ok(ExitCode::SUCCESS)

@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use crate::commands::evaluate::{context, people};
 use crate::commands::ledger::{judged, runtime};
 use crate::files;
-use crate::output::{Output, answer, time};
+use crate::output::{Output, answer, tell, time};
 
 /// Make a decision of the past again, bit for bit
 ///
@@ -201,7 +201,7 @@ fn decision(arguments: &Arguments, sealed: &Path) -> Result<ExitCode> {
     let expected = arguments.expect.as_deref().map(expectation).transpose()?;
     let same = expected.as_ref().is_none_or(|expected| *expected == explained["decision"]);
     if show.json {
-        println!(
+        tell!(
             "{}",
             json!({
                 "same": same, "decision": explained["decision"], "trace": explained["trace"], "now": at, "expected": expected,
@@ -210,8 +210,8 @@ fn decision(arguments: &Arguments, sealed: &Path) -> Result<ExitCode> {
     } else {
         people(&explained["decision"], explained.get("trace"), at);
         match &expected {
-            Some(expected) if !same => println!("DIFFERENT; expected {expected}"),
-            Some(_) => println!("the same as expected"),
+            Some(expected) if !same => tell!("DIFFERENT; expected {expected}"),
+            Some(_) => tell!("the same as expected"),
             None => {}
         }
     }

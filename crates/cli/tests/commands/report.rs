@@ -81,3 +81,19 @@ fn what_cannot_be_reported_says_so() {
     err: hint: --data names the folder of `flagstone up` (`.flagstone`), --database a control plane's file
     ");
 }
+
+/// As behind `| head -1`: whoever reads has seen enough.
+#[test]
+fn a_reader_that_goes_away_is_no_failure() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut report = std::process::Command::new(env!("CARGO_BIN_EXE_flagstone"))
+        .args(["report", "answers", "--inputs", &inputs()])
+        .current_dir(folder.path())
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(report.stdout.take());
+    let output = report.wait_with_output().unwrap();
+    assert_eq!((output.status.code(), String::from_utf8_lossy(&output.stderr).as_ref()), (Some(0), ""));
+}
