@@ -228,9 +228,8 @@ pub(crate) async fn outcomes(
     for rule in rules {
         read_upto.push((cursor(connection, &cursor_name(rule)).await?, *rule));
     }
-    // A metric that is new reads what was there before it by itself, until it has caught up with the others.
-    let Some((from, first)) = read_upto.iter().min_by_key(|(row, _)| *row).copied() else { return Ok(0) };
-    let upto = read_upto.iter().map(|(row, _)| *row).filter(|row| *row > from).min().unwrap_or(i64::MAX);
+    let Some((from, upto)) = catching_up(&read_upto) else { return Ok(0) };
+    let Some((_, first)) = read_upto.first().copied() else { return Ok(0) };
     let rules = read_upto.into_iter().filter(|(row, _)| *row == from).map(|(_, rule)| rule);
     let mut read: Vec<(&MetricRule, Read)> = rules.map(|rule| (rule, Read::default())).collect();
     let rows = sqlx::query(
@@ -293,6 +292,14 @@ pub(crate) async fn outcomes(
         set_cursor(connection, &cursor_name(rule), last).await?;
     }
     Ok(rows.len().max(1))
+}
+
+/// The rows that those furthest behind read next, (from, up to]: whoever is new reads what was there before it by itself, until
+/// it has caught up with the others.
+pub(crate) fn catching_up<T>(read_upto: &[(i64, T)]) -> Option<(i64, i64)> {
+    let rows = || read_upto.iter().map(|(row, _)| *row);
+    let from = rows().min()?;
+    Some((from, rows().filter(|row| *row > from).min().unwrap_or(i64::MAX)))
 }
 
 fn cursor_name(rule: &MetricRule) -> String {
@@ -375,4 +382,16 @@ pub(crate) async fn set_cursor(
     .execute(connection)
     .await?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::catching_up;
+
+    #[test]
+    fn those_behind_read_as_far_as_the_next_has_come() {
+        assert_eq!(catching_up::<()>(&[]), None);
+        assert_eq!(catching_up(&[(7, 'a'), (7, 'b')]), Some((7, i64::MAX)));
+        assert_eq!(catching_up(&[(9, 'a'), (0, 'b'), (4, 'c'), (0, 'd')]), Some((0, 4)));
+    }
 }

@@ -11,7 +11,7 @@ use sqlx::{QueryBuilder, Row, Sqlite, SqliteConnection};
 
 use crate::GovernError;
 use crate::contribution::of_metric;
-use crate::derive::{AT_ONCE, Live, cursor, set_cursor};
+use crate::derive::{AT_ONCE, Live, catching_up, cursor, set_cursor};
 use crate::slice_tally::SliceChanges;
 use crate::store::from_sql;
 use crate::unit_rows;
@@ -97,9 +97,7 @@ pub(crate) async fn derive(connection: &mut SqliteConnection, live: &[Live]) -> 
     for dimension in asked {
         read_upto.push((cursor(connection, &cursor_name(dimension)).await?, dimension));
     }
-    // A dimension that is new reads what was there before it by itself, until it has caught up with the others.
-    let Some(from) = read_upto.iter().map(|(row, _)| *row).min() else { return Ok(0) };
-    let upto = read_upto.iter().map(|(row, _)| *row).filter(|row| *row > from).min().unwrap_or(i64::MAX);
+    let Some((from, upto)) = catching_up(&read_upto) else { return Ok(0) };
     let dimensions: BTreeSet<&str> =
         read_upto.iter().filter(|(row, _)| *row == from).map(|(_, dimension)| *dimension).collect();
     let rows = sqlx::query(
