@@ -165,35 +165,6 @@ pub(crate) async fn set_standing(
     Ok(())
 }
 
-/// When each stage was last opened, by stage.
-pub(crate) async fn openings(
-    connection: &mut SqliteConnection,
-    attempt: i64,
-) -> Result<Vec<(u8, u64)>, GovernError> {
-    let rows = sqlx::query(
-        "SELECT stage, max(opened_ms) AS opened FROM stage_openings WHERE attempt = ? GROUP BY stage ORDER BY stage",
-    )
-    .bind(attempt)
-    .fetch_all(connection)
-    .await?;
-    rows.iter().map(|row| Ok((row.try_get("stage")?, from_sql(row.try_get("opened")?)))).collect()
-}
-
-/// When the attempt's present stage was first opened, unix milliseconds; 0 when no stage is open.
-pub(crate) async fn first_opening(
-    connection: &mut SqliteConnection,
-    attempt: &Attempt,
-) -> Result<u64, GovernError> {
-    let Some(stage) = attempt.standing.stage else { return Ok(0) };
-    let row =
-        sqlx::query("SELECT min(opened_ms) AS opened FROM stage_openings WHERE attempt = ? AND stage = ?")
-            .bind(attempt.id)
-            .bind(stage)
-            .fetch_one(connection)
-            .await?;
-    Ok(from_sql(row.try_get::<Option<i64>, _>("opened")?.unwrap_or(0)))
-}
-
 fn read(row: &SqliteRow) -> Result<Attempt, GovernError> {
     let phase: String = row.try_get("phase")?;
     let fingerprint: Vec<u8> = row.try_get("fingerprint")?;

@@ -5,6 +5,7 @@
 //! before its exposure.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use flagstone_events::Arm;
 use sqlx::sqlite::SqliteRow;
@@ -28,8 +29,8 @@ pub(crate) const AT_ONCE: u32 = 4_000;
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Live {
     pub(crate) attempt: i64,
-    pub(crate) metrics: Vec<PlanMetric>,
-    pub(crate) slices: SlicePlan,
+    pub(crate) metrics: Arc<[PlanMetric]>,
+    pub(crate) slices: Arc<SlicePlan>,
 }
 
 /// Takes the next new exposures into units. Returns how many events it read: 0 when there is no more.
@@ -198,7 +199,7 @@ async fn tally_units(
             sliced.moved(live, "", known.get(&key.1), (&old, &new));
             changes.moved(live.attempt, old, new);
         }
-        for metric in &live.metrics {
+        for metric in live.metrics.iter() {
             let Some(rule) = &metric.rule else { continue };
             let readings =
                 unit_rows::readings(connection, &rule.digest, mine().map(|((_, unit), _)| unit)).await?;

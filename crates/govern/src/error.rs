@@ -83,6 +83,9 @@ pub enum GovernError {
     /// A number does not fit into the database.
     #[error("`{0}` is above 2^63 - 1, the largest number the store holds")]
     OutOfRange(u64),
+    /// Work on many rollouts at once ended without an answer.
+    #[error("judging was interrupted: {0}")]
+    Interrupted(String),
     /// A record does not serialise.
     #[error("a record cannot be written as JSON: {0}")]
     Json(#[from] serde_json::Error),

@@ -76,14 +76,6 @@ pub(crate) async fn gather(
     Ok((evidence, units))
 }
 
-/// Cohorts of an attempt whose units were kept with different probabilities by different reporters.
-pub(crate) async fn mixed(connection: &mut SqliteConnection, attempt: i64) -> Result<Vec<u8>, GovernError> {
-    let cohorts = sqlx::query_scalar(
-        "SELECT cohort FROM inclusions WHERE attempt = ? GROUP BY cohort HAVING count(*) > 1 ORDER BY cohort",
-    );
-    Ok(cohorts.bind(attempt).fetch_all(connection).await?)
-}
-
 async fn of_metric(
     connection: &mut SqliteConnection,
     rows: &Rows,

@@ -1,6 +1,6 @@
 //! The governor itself: the store, the trust root, the plans in force and what has been published.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError};
 
@@ -44,6 +44,8 @@ pub(crate) struct Steering {
     pub(crate) shown: String,
     /// What the judge was given at the last tick, by flag: what a report is on.
     pub(crate) newest: BTreeMap<String, Inputs>,
+    /// Attempts whose newest evidence is that of the last look kept of them.
+    pub(crate) looked: BTreeSet<i64>,
 }
 
 impl Governor {

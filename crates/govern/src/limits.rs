@@ -40,5 +40,7 @@ pub const SHOWN_INSTANCES: u32 = 50;
 pub const SHOWN_SLICES: usize = 4_000;
 /// Ledger entries shown in the status.
 pub const SHOWN_ENTRIES: u32 = 30;
+/// Looks that a tick keeps at most, all rollouts together; the others wait for the next tick.
+pub const LOOKS_A_TICK: usize = 32;
 /// SQLite's page cache for each of the five connections, as its pragma says it: 64 MiB.
 pub(crate) const PAGE_CACHE: &str = "-65536";

@@ -2,7 +2,10 @@
 //!
 //! Decisions are rare, so their inputs alone would draw no path. A look is kept when the evidence has changed since the last
 //! one and a two-hundredth of the attempt's age has passed: some 200 looks for each time that the age grows e-fold, a
-//! thousand in two weeks of ticks. They steer nothing and are not in the ledger.
+//! thousand in two weeks of ticks. They steer nothing and are not in the ledger, so a tick takes the time for a few only
+//! ([`LOOKS_A_TICK`](crate::limits::LOOKS_A_TICK)), those first whose last look is the oldest.
+
+use std::collections::BTreeMap;
 
 use flagstone_report::Look;
 use sqlx::{Row, SqliteConnection};
@@ -16,26 +19,49 @@ use crate::store::{from_sql, to_sql};
 /// Parts of an attempt's age that lie between two looks.
 const PARTS: u64 = 200;
 
-/// Keeps a look, when it is time.
+/// The last look that was kept of an attempt.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Last {
+    /// Unix milliseconds.
+    pub(crate) at_ms: u64,
+    /// Digest of the evidence.
+    evidence: Vec<u8>,
+}
+
+/// The last looks at attempts (their ids as a JSON list).
+pub(crate) async fn last(
+    connection: &mut SqliteConnection,
+    attempts: &str,
+) -> Result<BTreeMap<i64, Last>, GovernError> {
+    let rows = sqlx::query(
+        "SELECT l.attempt, l.at_ms, l.evidence FROM json_each(?) a JOIN looks l ON l.attempt = a.value
+         AND l.at_ms = (SELECT max(at_ms) FROM looks WHERE attempt = a.value)",
+    );
+    let rows = rows.bind(attempts).fetch_all(connection).await?;
+    rows.iter()
+        .map(|row| {
+            let last = Last { at_ms: from_sql(row.try_get(1)?), evidence: row.try_get(2)? };
+            Ok((row.try_get(0)?, last))
+        })
+        .collect()
+}
+
+/// Whether it is time for another look.
+pub(crate) fn due(last: Option<&Last>, attempt: &Attempt, now_ms: u64) -> bool {
+    let pause = now_ms.saturating_sub(attempt.begun_ms).checked_div(PARTS).unwrap_or(0);
+    last.is_none_or(|last| now_ms.saturating_sub(last.at_ms) >= pause.max(1))
+}
+
+/// Keeps a look, unless the evidence is that of the last one.
 pub(crate) async fn keep(
     connection: &mut SqliteConnection,
     attempt: &Attempt,
     inputs: &Inputs,
+    last: Option<&Last>,
     now_ms: u64,
 ) -> Result<(), GovernError> {
-    let last = sqlx::query("SELECT at_ms, evidence FROM looks WHERE attempt = ? ORDER BY at_ms DESC LIMIT 1")
-        .bind(attempt.id)
-        .fetch_optional(&mut *connection)
-        .await?;
-    let last =
-        last.map(|row| Ok::<_, sqlx::Error>((from_sql(row.try_get("at_ms")?), row.try_get("evidence")?)));
-    let last: Option<(u64, Vec<u8>)> = last.transpose()?;
-    let pause = now_ms.saturating_sub(attempt.begun_ms).checked_div(PARTS).unwrap_or(0);
-    if last.as_ref().is_some_and(|(at, _)| now_ms.saturating_sub(*at) < pause.max(1)) {
-        return Ok(());
-    }
     let (_, evidence) = digest_of(&inputs.evidence)?;
-    if last.is_some_and(|(_, known)| known == evidence) {
+    if last.is_some_and(|last| last.evidence == evidence) {
         return Ok(());
     }
     let (text, _) = digest_of(inputs)?;

@@ -1,7 +1,10 @@
 //! What people do: start, halt, resume. Anyone's halt wins and needs no approval; nobody lifts what evidence latched.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection};
 
 use crate::attempts::{self, Attempt, Phase, Standing};
@@ -223,12 +226,24 @@ pub(crate) async fn halt_of(
         .bind(flag)
         .fetch_optional(connection)
         .await?;
-    let Some(row) = row else { return Ok(None) };
-    Ok(Some(OperatorHalt {
+    Ok(row.as_ref().map(read_halt).transpose()?)
+}
+
+/// The halts by people that are in force, by flag.
+pub(crate) async fn halts(
+    connection: &mut SqliteConnection,
+) -> Result<BTreeMap<String, OperatorHalt>, GovernError> {
+    let rows =
+        sqlx::query("SELECT flag, actor, reason, at_ms FROM operator_halts").fetch_all(connection).await?;
+    rows.iter().map(|row| Ok((row.try_get("flag")?, read_halt(row)?))).collect()
+}
+
+fn read_halt(row: &SqliteRow) -> Result<OperatorHalt, sqlx::Error> {
+    Ok(OperatorHalt {
         by: row.try_get("actor")?,
         reason: row.try_get("reason")?,
         at: from_sql(row.try_get("at_ms")?),
-    }))
+    })
 }
 
 /// All flags halted by people.

@@ -1,6 +1,8 @@
 //! The plans in force: ceilings and stages from the release-signed snapshot, metrics and guardrails from the
 //! definition that the snapshot was compiled from.
 
+use std::sync::Arc;
+
 use flagstone_compile::Definition;
 use flagstone_compile::model::{Flag, Guardrail, Metric, Role as GuardrailRole, Rollout};
 use flagstone_judge::limits::SHARE_TOTAL;
@@ -29,9 +31,9 @@ pub(crate) struct Plan {
     pub(crate) ceiling: Option<u8>,
     /// What the judge is told; `attempt` is filled in when the attempt is known.
     pub(crate) rules: PlanRules,
-    pub(crate) metrics: Vec<PlanMetric>,
+    pub(crate) metrics: Arc<[PlanMetric]>,
     /// What is counted by parts of the population.
-    pub(crate) slices: SlicePlan,
+    pub(crate) slices: Arc<SlicePlan>,
     /// The attempt's row, once it is known.
     pub(crate) attempt: i64,
     /// Digest of all that makes this attempt what it is. Ceilings, bake times, needed counts and approvals are
@@ -42,12 +44,12 @@ pub(crate) struct Plan {
 impl Plan {
     /// As far as counting is concerned.
     pub(crate) fn live(&self) -> Live {
-        Live { attempt: self.attempt, metrics: self.metrics.clone(), slices: self.slices.clone() }
+        Live { attempt: self.attempt, metrics: Arc::clone(&self.metrics), slices: Arc::clone(&self.slices) }
     }
 
     /// For an attempt that began before units were counted by slice: its evidence must stay of one kind.
     pub(crate) fn without_slices(&mut self) {
-        self.slices = SlicePlan::default();
+        self.slices = Arc::default();
         self.rules.slices.clear();
     }
 }
@@ -119,9 +121,9 @@ pub(crate) fn plans(
             stages,
             ceiling: plan.ceiling(),
             fingerprint: fingerprint(&sealed, plan.salt(), flag, rollout, definition, &metrics),
-            slices: SlicePlan::new(rollout, &slices, definition),
+            slices: Arc::new(SlicePlan::new(rollout, &slices, definition)),
             rules: PlanRules { slices, ..rules(definition, rollout, plan.ceiling(), staleness) },
-            metrics,
+            metrics: metrics.into(),
             attempt: 0,
         });
     }

@@ -1,8 +1,10 @@
 //! The counts of an attempt by slice, kept in step with its units by differences, as in [`crate::tally`].
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use flagstone_judge::{CohortCounts, ExposedSlice, ExposedUnits, Judgement, Latched, Slice, SliceEvidence};
+use serde::Deserialize;
 use sqlx::{QueryBuilder, Row, Sqlite, SqliteConnection};
 
 use crate::GovernError;
@@ -144,16 +146,33 @@ impl SliceRows {
     }
 }
 
+/// One count as the database writes it into a list: the slice's dimension and value, a second one or nothing, cohort,
+/// probability, then treated units, bad ones, control units, bad ones.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+struct Cell<'l>(
+    #[serde(borrow)] Cow<'l, str>,
+    #[serde(borrow)] Cow<'l, str>,
+    #[serde(borrow)] Cow<'l, str>,
+    #[serde(borrow)] Cow<'l, str>,
+    u8,
+    u32,
+    i64,
+    i64,
+    i64,
+    i64,
+);
+
 /// What was counted by slice in these attempts (their ids as a JSON list), and what has latched there.
 pub(crate) async fn load(
     connection: &mut SqliteConnection,
     attempts: &str,
 ) -> Result<BTreeMap<i64, SliceRows>, GovernError> {
+    // A list for each attempt and metric: the client of the database takes microseconds a row, and there are hundreds a flag.
     let rows = sqlx::query(
-        "SELECT attempt, kind, name, dimension, value, second, second_value, cohort, probability, treated, treated_bad, control,
-         control_bad FROM slice_tallies
+        "SELECT attempt, kind, name, json_group_array(json_array(dimension, value, second, second_value, cohort, probability,
+         treated, treated_bad, control, control_bad)) FROM slice_tallies
          WHERE attempt IN (SELECT value FROM json_each(?)) AND (treated <> 0 OR control <> 0)
-         ORDER BY attempt, kind, name, dimension, value, second, second_value, cohort, probability",
+         GROUP BY attempt, kind, name ORDER BY attempt, kind, name",
     )
     .bind(attempts)
     .fetch_all(&mut *connection)
@@ -161,24 +180,27 @@ pub(crate) async fn load(
     let mut found: BTreeMap<i64, SliceRows> = BTreeMap::new();
     for row in &rows {
         let own = found.entry(row.try_get(0)?).or_default();
-        let slice = Slice::of(row.try_get(3)?, row.try_get(4)?);
-        let second: &str = row.try_get(5)?;
-        let slice = if second.is_empty() { slice } else { slice.and(second, row.try_get(6)?) };
-        let (cohort, probability) = (row.try_get(7)?, row.try_get(8)?);
-        let count = |column: usize| row.try_get::<i64, _>(column).map(from_sql);
-        let (treated, control) = (count(9)?, count(11)?);
-        if row.try_get::<u8, _>(1)? == DRAWN {
-            own.expose(slice, ExposedUnits { cohort, probability, treated, control });
-        } else {
+        let (drawn, metric) = (row.try_get::<u8, _>(1)? == DRAWN, row.try_get::<&str, _>(2)?);
+        let mut list: Vec<Cell<'_>> = serde_json::from_str(row.try_get(3)?)?;
+        list.sort_unstable();
+        for Cell(dimension, value, second, second_value, cohort, probability, t, tb, c, cb) in &list {
+            let (cohort, probability) = (*cohort, *probability);
+            let slice = Slice::of(dimension, value);
+            let slice = if second.is_empty() { slice } else { slice.and(second, second_value) };
+            let [treated, treated_bad, control, control_bad] = [*t, *tb, *c, *cb].map(from_sql);
+            if drawn {
+                own.expose(slice, ExposedUnits { cohort, probability, treated, control });
+                continue;
+            }
             let counts = CohortCounts {
                 cohort,
                 probability,
-                treated_bad: count(10)?,
-                control_bad: count(12)?,
+                treated_bad,
+                control_bad,
                 treated_units: treated,
                 control_units: control,
             };
-            own.measure(row.try_get(2)?, slice, counts);
+            own.measure(metric, slice, counts);
         }
     }
     let rows = sqlx::query(

@@ -4,6 +4,8 @@
 //! bytes), so the pulse does not name it before the definition has come. The definition must compile to the very payload
 //! that was signed: nobody can slip weaker guardrails under a signed plan's flags without a trace in the ledger.
 
+use std::sync::Arc;
+
 use flagstone_events::to_hex;
 use flagstone_seal::{Mark, OpenPolicy, SealError, TrustRoot, open};
 use flagstone_snapshot::Snapshot;
@@ -28,7 +30,8 @@ pub(crate) struct Current {
     pub(crate) expires: u64,
     /// Keys of all flags, in order.
     pub(crate) flags: Vec<String>,
-    pub(crate) plans: Vec<Plan>,
+    /// Shared with what a tick keeps of them.
+    pub(crate) plans: Vec<Arc<Plan>>,
 }
 
 /// A snapshot that was posted and cannot be adopted yet.
@@ -262,7 +265,7 @@ fn read(
     trust: &TrustRoot,
     issued: u64,
     text: Option<&str>,
-) -> Result<(Vec<String>, Vec<Plan>), String> {
+) -> Result<(Vec<String>, Vec<Arc<Plan>>), String> {
     let policy = OpenPolicy {
         audience: &config.audience,
         environment: &config.environment,
@@ -280,7 +283,8 @@ fn read(
         return Err("its definition has not been put yet, and it has rollout plans".to_owned());
     };
     let definition = definition::read(text)?;
-    Ok((flags, plans(&snapshot, &definition, config.staleness.as_secs())?))
+    let plans = plans(&snapshot, &definition, config.staleness.as_secs())?;
+    Ok((flags, plans.into_iter().map(Arc::new).collect()))
 }
 
 /// Gives every plan its attempt number: the same attempt when nothing that is compared has changed, else a new one.
@@ -292,6 +296,7 @@ async fn bind_attempts(
 ) -> Result<(), GovernError> {
     let digest = current.mark.digest;
     for plan in &mut current.plans {
+        let plan = Arc::make_mut(plan);
         let before = attempts::latest(connection, &plan.flag).await?;
         let same = before.filter(|attempt| !fresh || attempt.fingerprint == plan.fingerprint);
         let attempt = match same {

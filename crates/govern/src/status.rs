@@ -1,34 +1,31 @@
 //! The status: all that the dashboard and a script want to know, as one JSON object. Described in docs/govern.md.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use flagstone_events::to_hex;
 use serde_json::{Map, Value, json};
 use sqlx::{Row, SqliteConnection};
 
-use crate::attempts;
 use crate::contribution::LATE;
 use crate::governor::{Governor, Steering};
 use crate::ingest::read_ranges;
+use crate::metric::PlanMetric;
 use crate::ranges::coverage;
 use crate::snapshots::mark_json;
 use crate::steer::Steered;
+use crate::steer_rows::{self, Opening};
 use crate::store::from_sql;
-use crate::{GovernError, ledger, limits, slice_release, words};
+use crate::{GovernError, ledger, limits, operator, parallel, slice_release, words};
 
-/// The status as JSON text, without the time it is read at.
+/// The status as JSON text, without the time it is read at; what it was made of is given back.
 pub(crate) async fn of(
-    connection: &mut SqliteConnection,
     governor: &Governor,
     steering: &Steering,
-    steered: &[Steered],
-) -> Result<String, GovernError> {
+    steered: Vec<Steered>,
+) -> Result<(String, Vec<Steered>), GovernError> {
+    let connection = &mut *governor.store.read().await?;
     let head = ledger::head(connection).await?;
     let tail = ledger::tail(connection, limits::SHOWN_ENTRIES).await?;
-    let (mut flags, mut room) = (Vec::new(), limits::SHOWN_SLICES);
-    for one in steered {
-        flags.push(flag(connection, governor, one, &mut room).await?);
-    }
     let published = governor.published.borrow().clone();
     let snapshot = steering.current.as_ref().map(|current| {
         let mut json = mark_json(&current.mark);
@@ -43,9 +40,12 @@ pub(crate) async fn of(
         .iter()
         .map(|waiting| json!({"snapshot": mark_json(&waiting.mark), "reason": waiting.reason}))
         .collect();
-    let planned = |flag: &str| steered.iter().any(|one| one.plan.flag == flag);
-    let other_halts: Vec<String> =
-        crate::operator::halted_flags(connection).await?.into_iter().filter(|flag| !planned(flag)).collect();
+    let planned: BTreeSet<&str> = steered.iter().map(|one| one.plan.flag.as_str()).collect();
+    let other_halts: Vec<String> = operator::halted_flags(connection)
+        .await?
+        .into_iter()
+        .filter(|flag| !planned.contains(flag.as_str()))
+        .collect();
     let status = json!({
         "audience": governor.config.audience,
         "environment": governor.config.environment,
@@ -53,13 +53,67 @@ pub(crate) async fn of(
         "snapshot": snapshot,
         "waiting": waiting,
         "pulse": published.map(|pulse| json!({"number": pulse.number, "issued": pulse.issued, "expires": pulse.expires})),
-        "flags": flags,
         "otherHalts": other_halts,
         "delivery": delivery(connection).await?,
         "instances": instances(connection).await?,
         "ledger": {"entries": head.entries, "head": to_hex(&head.hash), "tail": tail},
     });
-    Ok(status.to_string())
+    let asked = questions(connection, steered).await?;
+    let k = governor.config.k_anonymity;
+    let told = parallel::map(asked, move |asked| (flag(&asked, k).to_string(), asked.steered)).await?;
+    let (flags, steered): (Vec<String>, Vec<Steered>) = told.into_iter().unzip();
+    // Text is put into text: with a thousand flags it is of megabytes.
+    let others = status.to_string();
+    let others = others.strip_prefix('{').unwrap_or_default();
+    Ok((format!("{{\"flags\":[{}],{others}", flags.join(",")), steered))
+}
+
+/// A flag with what its part of the status is made of.
+struct Asked {
+    steered: Steered,
+    openings: Vec<Opening>,
+    /// By metric, the outcomes of this attempt that came in too late, and those of its event that it could not read.
+    missed: BTreeMap<String, (u64, u64)>,
+    /// Whether there is room for its slices.
+    whole: bool,
+}
+
+async fn questions(
+    connection: &mut SqliteConnection,
+    steered: Vec<Steered>,
+) -> Result<Vec<Asked>, GovernError> {
+    let ids: Vec<i64> = steered.iter().map(|one| one.attempt.id).collect();
+    let ids = serde_json::to_string(&ids)?;
+    let mut openings = steer_rows::openings(connection, &ids).await?;
+    let mut late: BTreeMap<i64, BTreeMap<String, u64>> = BTreeMap::new();
+    let rows = sqlx::query(
+        "SELECT attempt, name, units FROM tallies WHERE attempt IN (SELECT value FROM json_each(?)) AND kind = ?",
+    );
+    for row in rows.bind(&ids).bind(LATE).fetch_all(&mut *connection).await? {
+        let own = late.entry(row.try_get("attempt")?).or_default();
+        own.insert(row.try_get("name")?, from_sql(row.try_get("units")?));
+    }
+    let mut unread: BTreeMap<Vec<u8>, u64> = BTreeMap::new();
+    for row in sqlx::query("SELECT metric, unread FROM metric_reads").fetch_all(&mut *connection).await? {
+        unread.insert(row.try_get("metric")?, from_sql(row.try_get("unread")?));
+    }
+    let mut room = limits::SHOWN_SLICES;
+    let mut asked = Vec::with_capacity(steered.len());
+    for steered in steered {
+        let id = steered.attempt.id;
+        let late = late.remove(&id).unwrap_or_default();
+        let of_metric = |metric: &PlanMetric| {
+            let unread = metric.digest().and_then(|digest| unread.get(digest.as_slice()).copied());
+            let late = late.get(&metric.name).copied();
+            (metric.name.clone(), (late.unwrap_or(0), unread.unwrap_or(0)))
+        };
+        let missed = steered.plan.metrics.iter().map(of_metric).collect();
+        let all = if steered.plan.slices.is_empty() { 0 } else { steered.judgement.slices.len() };
+        let whole = all <= room;
+        room = room.saturating_sub(if whole { all } else { 0 });
+        asked.push(Asked { openings: openings.remove(&id).unwrap_or_default(), missed, whole, steered });
+    }
+    Ok(asked)
 }
 
 /// Adds the time to a status.
@@ -76,23 +130,17 @@ fn extend(value: &mut Value, more: Value) {
     }
 }
 
-async fn flag(
-    connection: &mut SqliteConnection,
-    governor: &Governor,
-    one: &Steered,
-    room: &mut usize,
-) -> Result<Value, GovernError> {
+fn flag(asked: &Asked, k: u64) -> Value {
+    let Asked { steered: one, openings, missed, whole } = asked;
     let (plan, attempt, standing) = (&one.plan, &one.attempt, &one.attempt.standing);
-    let openings = attempts::openings(connection, attempt.id).await?;
     let stages: Vec<Value> = (0_u8..).zip(&plan.stages).map(|(index, stage)| {
-        let opened = openings.iter().find(|(at, _)| *at == index).map(|(_, opened)| *opened);
+        let opened = openings.iter().find(|opening| opening.stage == index).map(|opening| opening.last_ms);
         json!({
             "index": index, "name": stage.name, "treat": stage.treat, "control": stage.control,
             "allowList": stage.allow_list, "compared": stage.compared, "bake": stage.bake, "approve": stage.approve, "opened": opened,
             "approved": plan.ceiling.is_some_and(|ceiling| index <= ceiling),
         })
     }).collect();
-    let missed = missed(connection, one).await?;
     let guardrails: Vec<Value> = one
         .judgement
         .metrics
@@ -125,7 +173,6 @@ async fn flag(
         requirements.push(json!({"text": need, "met": false, "have": "not seen", "need": "seen"}));
     }
     let verdict = words::verdict(one);
-    let k = governor.config.k_anonymity;
     let mut json = json!({
         "flag": plan.flag,
         "owner": plan.owner, "rationale": plan.rationale, "rollbackPlan": plan.rollback_plan,
@@ -145,36 +192,9 @@ async fn flag(
         "alpha": {"attempt": one.judgement.attempt_alpha, "rollout": plan.rules.alpha},
     });
     if !plan.slices.is_empty() {
-        let all = one.judgement.slices.len();
-        let whole = all <= *room;
-        *room = room.saturating_sub(if whole { all } else { 0 });
-        extend(&mut json, slice_release::status(&plan.slices, &one.judgement, &one.inputs, (k, whole)));
+        extend(&mut json, slice_release::status(&plan.slices, &one.judgement, &one.inputs, (k, *whole)));
     }
-    Ok(json)
-}
-
-/// For each metric, the outcomes of this attempt that came in too late, and those of its event that it could not read.
-async fn missed(
-    connection: &mut SqliteConnection,
-    one: &Steered,
-) -> Result<BTreeMap<String, (u64, u64)>, GovernError> {
-    let mut missed: BTreeMap<String, (u64, u64)> = BTreeMap::new();
-    for row in sqlx::query("SELECT name, units FROM tallies WHERE attempt = ? AND kind = ?")
-        .bind(one.attempt.id)
-        .bind(LATE)
-        .fetch_all(&mut *connection)
-        .await?
-    {
-        missed.entry(row.try_get("name")?).or_default().0 = from_sql(row.try_get("units")?);
-    }
-    for metric in &one.plan.metrics {
-        let unread: Option<i64> = sqlx::query_scalar("SELECT unread FROM metric_reads WHERE metric = ?")
-            .bind(metric.digest().map(<[u8; 32]>::as_slice))
-            .fetch_optional(&mut *connection)
-            .await?;
-        missed.entry(metric.name.clone()).or_default().1 = from_sql(unread.unwrap_or(0));
-    }
-    Ok(missed)
+    json
 }
 
 /// Counts over all reporters since the store began.

@@ -1,6 +1,6 @@
 //! The tick: take in what came, judge every plan, act, and tell: stages and halts go out with the next pulse at once.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use flagstone_judge::{Evidence, Judgement, PlanRules, RolloutState};
@@ -9,21 +9,21 @@ use sqlx::SqliteConnection;
 
 use crate::attempts::{self, Attempt, Phase, Standing};
 use crate::decision::{self, Inputs};
-use crate::derive::{self, Live};
 use crate::evidence::{self, UnitCounts};
 use crate::evidence_rows::Rows;
 use crate::governor::{Governor, Steering};
-use crate::metric::MetricRule;
+use crate::looks;
 use crate::operator::{self, OperatorHalt};
 use crate::plan::Plan;
-use crate::pulse::Says;
+use crate::pulse::{self, Says};
 use crate::snapshots::Current;
-use crate::{GovernError, looks, pulse, stage, status, unit_slices, values, withdraw};
+use crate::steer_rows::SteerRows;
+use crate::{GovernError, limits, parallel, stage, status};
 
 /// One plan after a tick, with all that the status shows of it.
 #[derive(Debug, Clone)]
 pub(crate) struct Steered {
-    pub(crate) plan: Plan,
+    pub(crate) plan: Arc<Plan>,
     pub(crate) attempt: Attempt,
     pub(crate) halt: Option<OperatorHalt>,
     pub(crate) units: UnitCounts,
@@ -35,7 +35,25 @@ pub(crate) struct Steered {
 }
 
 /// A plan, its attempt, and what was counted for it.
-type Counted = (Plan, Attempt, Evidence, UnitCounts);
+struct Counted {
+    plan: Arc<Plan>,
+    attempt: Attempt,
+    halt: Option<OperatorHalt>,
+    evidence: Evidence,
+    units: UnitCounts,
+}
+
+/// The same with what the judge says of it.
+struct Judged {
+    plan: Arc<Plan>,
+    attempt: Attempt,
+    halt: Option<OperatorHalt>,
+    units: UnitCounts,
+    /// Where the attempt stands beneath the ceiling.
+    lowered: Standing,
+    inputs: Inputs,
+    judgement: Judgement,
+}
 
 impl Governor {
     /// Does everything once. What the store cannot take is tried again at the next tick; until then the last pulse runs
@@ -50,20 +68,27 @@ impl Governor {
         let now_ms = self.now_ms();
         self.take_in(steering.current.as_ref(), now_ms).await?;
         self.skip_outage(steering.current.as_ref(), now_ms).await?;
-        // Counting reads a lot; it is done beside the writer, so that reporters need not wait for it.
-        let counted = self.count(steering.current.as_ref(), now_ms).await?;
+        // Counting reads a lot and judging computes a lot; both are done beside the writer, so that reporters need not wait.
+        let mut counted = self.count(steering.current.as_ref(), now_ms).await?;
+        self.start(&mut counted, now_ms).await?;
+        let k = self.config.k_anonymity;
+        let judged = parallel::map(counted, move |counted| counted.judge(k, now_ms)).await?;
+        let ids: Vec<i64> = judged.iter().map(|one| one.attempt.id).collect();
+        let rows = SteerRows::read(&mut *self.store.read().await?, &ids).await?;
         let mut write = self.store.write().await?;
         let mut steered = Vec::new();
-        let mut published = None;
+        let (mut published, mut looked) = (None, BTreeSet::new());
         if let Some(current) = &steering.current {
-            for (plan, attempt, evidence, units) in counted {
-                steered.push(self.steer(&mut write, plan, attempt, (evidence, units), now_ms).await?);
+            for one in judged {
+                steered.push(one.steer(&mut write, &rows, k, now_ms).await?);
             }
+            looked = keep_looks(&mut write, steering, &rows, &steered, now_ms).await?;
             let says = says(current, &steered, operator::halted_flags(&mut write).await?);
             let withdrawn = self.published.borrow().as_ref().is_some_and(|last| last.withdrawn);
             published = pulse::renew(&mut write, &self.config, &says, withdrawn, now_ms).await?;
         }
         write.commit().await?;
+        steering.looked = looked;
         steering.unpublished = published.or(steering.unpublished.take());
         // Log first, then publish. When the log cannot be written the pulse waits for the next tick, and the last one
         // runs out.
@@ -71,102 +96,13 @@ impl Governor {
         if let Some(new) = steering.unpublished.take() {
             self.published.send_replace(Some(Arc::new(new)));
         }
-        let mut read = self.store.read().await?;
-        let shown = status::of(&mut read, self, steering, &steered).await?;
+        let (shown, steered) = status::of(self, steering, steered).await?;
         if shown != steering.shown {
             self.status.send_replace(Arc::from(shown.as_str()));
             steering.shown = shown;
         }
-        steering.newest = steered.into_iter().map(|one| (one.plan.flag, one.inputs)).collect();
+        steering.newest = steered.into_iter().map(|one| (one.plan.flag.clone(), one.inputs)).collect();
         Ok(())
-    }
-
-    /// When the last pulse had run out before this tick, moves the bake clocks on by as long.
-    async fn skip_outage(&self, current: Option<&Current>, now_ms: u64) -> Result<(), GovernError> {
-        let last = self.published.borrow().as_ref().map(|last| last.expires.saturating_mul(1_000));
-        if let Some(expired_ms) = last.filter(|expired_ms| *expired_ms < now_ms && current.is_some()) {
-            let mut write = self.store.write().await?;
-            decision::skip_outage(&mut write, expired_ms, now_ms).await?;
-            write.commit().await?;
-        }
-        Ok(())
-    }
-
-    /// Derives units, readings and counts from the events that came since the last time, a little at a time.
-    async fn take_in(&self, current: Option<&Current>, now_ms: u64) -> Result<(), GovernError> {
-        let plans = current.map(|current| current.plans.as_slice()).unwrap_or_default();
-        let live: Vec<Live> = plans.iter().map(Plan::live).collect();
-        // First, so that most units are counted in their slices at once instead of being moved there.
-        loop {
-            let mut write = self.store.write().await?;
-            let read = unit_slices::derive(&mut write, &live).await?;
-            write.commit().await?;
-            if read == 0 {
-                break;
-            }
-        }
-        loop {
-            let mut write = self.store.write().await?;
-            let read = derive::exposures(&mut write, &live).await?;
-            write.commit().await?;
-            if read == 0 {
-                break;
-            }
-        }
-        loop {
-            let mut write = self.store.write().await?;
-            let seen = withdraw::apply(&mut write, &live).await?;
-            write.commit().await?;
-            if seen == 0 {
-                break;
-            }
-        }
-        let mut by_event: BTreeMap<&str, BTreeMap<[u8; 32], &MetricRule>> = BTreeMap::new();
-        for rule in plans.iter().flat_map(|plan| &plan.metrics).filter_map(|metric| metric.rule.as_ref()) {
-            by_event.entry(&rule.event).or_default().insert(rule.digest, rule);
-        }
-        for rules in by_event.into_values() {
-            let rules: Vec<&MetricRule> = rules.into_values().collect();
-            loop {
-                let mut write = self.store.write().await?;
-                let read = derive::outcomes(&mut write, &rules, &live).await?;
-                write.commit().await?;
-                if read == 0 {
-                    break;
-                }
-            }
-        }
-        self.take_in_values(&live, now_ms).await
-    }
-
-    /// The same for metrics that measure values: outcomes as they read them, then the units that this or the time concerns.
-    async fn take_in_values(&self, live: &[Live], now_ms: u64) -> Result<(), GovernError> {
-        let metrics = live.iter().flat_map(|live| &live.metrics).filter_map(|metric| metric.value.as_ref());
-        let rules: BTreeMap<[u8; 32], _> = metrics.map(|metric| (metric.rule.digest, &metric.rule)).collect();
-        if rules.is_empty() {
-            return Ok(());
-        }
-        for rule in rules.into_values() {
-            loop {
-                let mut write = self.store.write().await?;
-                let read = values::outcomes(&mut write, rule, live).await?;
-                write.commit().await?;
-                if read == 0 {
-                    break;
-                }
-            }
-        }
-        loop {
-            let mut write = self.store.write().await?;
-            let settled = values::settle(&mut write, live, now_ms).await?;
-            if settled == 0 {
-                values::handed(&mut write, live, now_ms).await?;
-            }
-            write.commit().await?;
-            if settled == 0 {
-                return Ok(());
-            }
-        }
     }
 
     /// Each plan with its attempt and its evidence.
@@ -175,6 +111,7 @@ impl Governor {
         let mut counted = Vec::new();
         let plans = current.map(|current| current.plans.as_slice()).unwrap_or_default();
         let mut latest = attempts::all_latest(&mut read).await?;
+        let mut halts = operator::halts(&mut read).await?;
         let ids: Vec<i64> =
             plans.iter().filter_map(|plan| latest.get(&plan.flag)).map(|attempt| attempt.id).collect();
         let mut rows = Rows::read(&mut read, &ids).await?;
@@ -182,42 +119,59 @@ impl Governor {
             let Some(attempt) = latest.remove(&plan.flag) else { continue };
             let (evidence, units) =
                 evidence::gather(&mut read, &mut rows, &attempt, &plan.metrics, now_ms).await?;
-            counted.push((plan.clone(), attempt, evidence, units));
+            let halt = halts.remove(&plan.flag);
+            counted.push(Counted { plan: Arc::clone(plan), attempt, halt, evidence, units });
         }
         Ok(counted)
     }
 
-    /// Judges one plan and moves its attempt.
-    async fn steer(
-        &self,
-        connection: &mut SqliteConnection,
-        plan: Plan,
-        mut attempt: Attempt,
-        (evidence, units): (Evidence, UnitCounts),
-        now_ms: u64,
-    ) -> Result<Steered, GovernError> {
-        let halt = operator::halt_of(connection, &plan.flag).await?;
-        let k = self.config.k_anonymity;
-        let start = self.config.auto_start
-            && attempt.standing.phase == Phase::Closed
-            && halt.is_none()
-            && plan.ceiling.is_some();
-        if start {
-            operator::auto_start(connection, &mut attempt, now_ms).await?;
+    /// Opens the first stage of attempts that need nobody to start them.
+    async fn start(&self, counted: &mut [Counted], now_ms: u64) -> Result<(), GovernError> {
+        let closed = |one: &&mut Counted| {
+            one.attempt.standing.phase == Phase::Closed && one.halt.is_none() && one.plan.ceiling.is_some()
+        };
+        let mut waiting = counted.iter_mut().filter(closed).peekable();
+        if !self.config.auto_start || waiting.peek().is_none() {
+            return Ok(());
         }
+        let mut write = self.store.write().await?;
+        for one in waiting {
+            operator::auto_start(&mut write, &mut one.attempt, now_ms).await?;
+        }
+        write.commit().await?;
+        Ok(())
+    }
+}
+
+impl Counted {
+    fn judge(self, k: u64, now_ms: u64) -> Judged {
+        let Counted { plan, attempt, halt, evidence, units } = self;
         let lowered = stage::beneath(&attempt.standing, plan.ceiling, now_ms);
-        let mut inputs = Inputs {
+        let inputs = Inputs {
             rules: PlanRules { display_units: k, ..plan.rules.clone() },
             state: state_of(&lowered),
             evidence,
             now: now_ms / 1_000,
         };
-        let mut judgement = inputs.judge();
+        let judgement = inputs.judge();
+        Judged { plan, attempt, halt, units, lowered, inputs, judgement }
+    }
+}
+
+impl Judged {
+    /// Moves the attempt as the judge says.
+    async fn steer(
+        self,
+        connection: &mut SqliteConnection,
+        rows: &SteerRows,
+        k: u64,
+        now_ms: u64,
+    ) -> Result<Steered, GovernError> {
+        let Judged { plan, mut attempt, halt, units, lowered, mut inputs, mut judgement } = self;
         // Evidence of harm latches whatever a person has halted; other moves wait until they resume.
         decision::latch(connection, &attempt, &judgement).await?;
-        let mixed = evidence::mixed(connection, attempt.id).await?;
         let next = stage::next(&lowered, &judgement, &plan.stages, plan.ceiling, now_ms);
-        let mut next = stage::unmixed(&lowered, next, &judgement, &mixed);
+        let mut next = stage::unmixed(&lowered, next, &judgement, rows.mixed(attempt.id));
         if halt.is_some() && next.phase != Phase::Halted {
             next = lowered;
         }
@@ -228,6 +182,7 @@ impl Governor {
         } else if attempt.standing.rule != next.rule {
             attempts::set_standing(connection, &attempt, &next, now_ms).await?;
         }
+        let reopened = next.stage != attempt.standing.stage;
         attempt.standing = next;
         // The judge is pure: asked the same again, it would say the same.
         let state = state_of(&attempt.standing);
@@ -235,10 +190,44 @@ impl Governor {
             inputs.state = state;
             judgement = inputs.judge();
         }
-        looks::keep(connection, &attempt, &inputs, now_ms).await?;
-        let since = attempts::first_opening(connection, &attempt).await? / 1_000;
+        // A stage that was never open before was opened just now.
+        let opened =
+            |stage| rows.first_opening(attempt.id, stage).unwrap_or(if reopened { now_ms } else { 0 });
+        let since = attempt.standing.stage.map_or(0, opened) / 1_000;
         Ok(Steered { plan, attempt, halt, units, inputs, judgement, since })
     }
+}
+
+/// Keeps looks at the evidence where it is time for one, those first whose last one is the oldest. Returns the attempts whose
+/// newest evidence is that of their last look.
+async fn keep_looks(
+    connection: &mut SqliteConnection,
+    steering: &Steering,
+    rows: &SteerRows,
+    steered: &[Steered],
+    now_ms: u64,
+) -> Result<BTreeSet<i64>, GovernError> {
+    let newest = &steering.newest;
+    let same = |one: &Steered| {
+        newest.get(&one.plan.flag).is_some_and(|before| before.evidence == one.inputs.evidence)
+    };
+    // What was last looked at and has not changed since need not be written down again to see that.
+    let mut seen: BTreeSet<i64> = steered.iter().filter(|one| same(one)).map(|one| one.attempt.id).collect();
+    seen.retain(|attempt| steering.looked.contains(attempt));
+    let mut waiting = Vec::new();
+    for one in steered.iter().filter(|one| !seen.contains(&one.attempt.id)) {
+        let last = rows.looks.get(&one.attempt.id);
+        if looks::due(last, &one.attempt, now_ms) {
+            waiting.push((last.map(|last| last.at_ms), one));
+        }
+    }
+    waiting.sort_by_key(|(last_ms, one)| (*last_ms, one.attempt.id));
+    for (_, one) in waiting.into_iter().take(limits::LOOKS_A_TICK) {
+        let last = rows.looks.get(&one.attempt.id);
+        looks::keep(connection, &one.attempt, &one.inputs, last, now_ms).await?;
+        seen.insert(one.attempt.id);
+    }
+    Ok(seen)
 }
 
 /// Where a rollout stands, in the judge's terms.

@@ -64,27 +64,25 @@ pub(crate) async fn load(
     connection: &mut SqliteConnection,
     attempts: &str,
 ) -> Result<BTreeMap<i64, Vec<Count>>, GovernError> {
+    // A list for each attempt: the client of the database takes microseconds a row.
     let rows = sqlx::query(
-        "SELECT attempt, kind, name, cohort, probability, arm, units, bad FROM tallies
-         WHERE attempt IN (SELECT value FROM json_each(?)) AND units <> 0
-         ORDER BY attempt, kind, name, cohort, probability, arm",
+        "SELECT attempt, json_group_array(json_array(kind, name, cohort, probability, arm, units, bad)) FROM tallies
+         WHERE attempt IN (SELECT value FROM json_each(?)) AND units <> 0 GROUP BY attempt",
     )
     .bind(attempts)
     .fetch_all(connection)
     .await?;
     let mut counts: BTreeMap<i64, Vec<Count>> = BTreeMap::new();
     for row in &rows {
-        counts.entry(row.try_get("attempt")?).or_default().push(Count {
-            place: Place {
-                kind: row.try_get("kind")?,
-                name: row.try_get("name")?,
-                cohort: row.try_get("cohort")?,
-                probability: row.try_get("probability")?,
-                arm: row.try_get("arm")?,
-            },
-            units: from_sql(row.try_get("units")?),
-            bad: from_sql(row.try_get("bad")?),
-        });
+        let list: Vec<(u8, String, u8, u32, i64, i64, i64)> = serde_json::from_str(row.try_get(1)?)?;
+        let count = |(kind, name, cohort, probability, arm, units, bad)| Count {
+            place: Place { kind, name, cohort, probability, arm },
+            units: from_sql(units),
+            bad: from_sql(bad),
+        };
+        let mut own: Vec<Count> = list.into_iter().map(count).collect();
+        own.sort_unstable_by(|one, other| one.place.cmp(&other.place));
+        counts.insert(row.try_get(0)?, own);
     }
     Ok(counts)
 }

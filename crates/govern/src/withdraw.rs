@@ -132,7 +132,7 @@ async fn one(
         let parts = of_exposure(old);
         sliced.moved(live, "", known.as_ref(), (&parts, &[]));
         changes.moved(live.attempt, parts, Vec::new());
-        for metric in &live.metrics {
+        for metric in live.metrics.iter() {
             let Some(rule) = &metric.rule else { continue };
             let readings = unit_rows::readings(connection, &rule.digest, [&unit.to_vec()]).await?;
             let readings = readings.into_values().next().unwrap_or_default();

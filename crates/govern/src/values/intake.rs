@@ -116,7 +116,7 @@ pub(crate) async fn note(
         let mine: BTreeSet<&Vec<u8>> = mine.map(|(_, unit)| unit).collect();
         let others = changed.clone().filter(|(attempt, _)| *attempt != live.attempt);
         let others: BTreeSet<&Vec<u8>> = others.map(|(_, unit)| unit).collect();
-        for metric in &live.metrics {
+        for metric in live.metrics.iter() {
             let Some(value) = &metric.value else { continue };
             let names = std::slice::from_ref(&metric.name);
             note_names(connection, live.attempt, names, &mine).await?;

@@ -1,6 +1,7 @@
 //! A store with one attempt after another, fed by batches as reporters send them.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use flagstone_compile::{Source, parse};
 use flagstone_events::{
@@ -14,7 +15,6 @@ use crate::contribution::LATE;
 use crate::derive::{self, Live};
 use crate::evidence_rows::Rows;
 use crate::metric::PlanMetric;
-use crate::slice_plan::SlicePlan;
 use crate::store::Store;
 use crate::{evidence, ingest, plan, values, withdraw};
 
@@ -155,7 +155,7 @@ impl World {
     pub(super) async fn tick(&self, now_ms: u64) {
         let attempt = self.attempt.as_ref().unwrap();
         let live =
-            [Live { attempt: attempt.id, metrics: self.metrics.clone(), slices: SlicePlan::default() }];
+            [Live { attempt: attempt.id, metrics: self.metrics.clone().into(), slices: Arc::default() }];
         let mut write = self.store.write().await.unwrap();
         while derive::exposures(&mut write, &live).await.unwrap() > 0 {}
         while withdraw::apply(&mut write, &live).await.unwrap() > 0 {}
