@@ -13,7 +13,6 @@ use crate::attempts::Attempt;
 use crate::contribution::{DRAWN, MEASURED, WHOLE};
 use crate::evidence_rows::Rows;
 use crate::metric::PlanMetric;
-use crate::slice_tally::SliceRows;
 use crate::store::{from_sql, to_sql};
 use crate::tally::Count;
 use crate::values;
@@ -32,10 +31,10 @@ pub struct UnitCounts {
     pub exposures: u64,
 }
 
-/// Everything the judge asks for.
+/// Everything the judge asks for, but for the slices ([`SliceTexts`](crate::slice_rows::SliceTexts)).
 pub(crate) async fn gather(
     connection: &mut SqliteConnection,
-    rows: &mut Rows,
+    rows: &Rows,
     attempt: &Attempt,
     metrics: &[PlanMetric],
     now_ms: u64,
@@ -72,7 +71,6 @@ pub(crate) async fn gather(
         units.exposures = events;
         evidence.last_exposure = Some(last_ms / 1_000);
     }
-    SliceRows { measured: evidence.slices, exposed: evidence.exposed_slices } = rows.take_slices(attempt.id);
     Ok((evidence, units))
 }
 

@@ -7,7 +7,7 @@ use flagstone_judge::Latched;
 use sqlx::{Row, SqliteConnection};
 
 use crate::GovernError;
-use crate::slice_tally::{self, SliceRows};
+use crate::slice_rows::{self, SliceTexts};
 use crate::store::from_sql;
 use crate::tally::{self, Count};
 
@@ -15,7 +15,7 @@ use crate::tally::{self, Count};
 #[derive(Debug, Default)]
 pub(crate) struct Rows {
     counts: BTreeMap<i64, Vec<Count>>,
-    slices: BTreeMap<i64, SliceRows>,
+    slices: BTreeMap<i64, SliceTexts>,
     latches: BTreeMap<i64, BTreeMap<String, Latched>>,
     exposures: BTreeMap<i64, (u64, u64)>,
     last_read: BTreeMap<Vec<u8>, u64>,
@@ -31,7 +31,7 @@ impl Rows {
         let ids = serde_json::to_string(attempts)?;
         let mut rows = Self {
             counts: tally::load(connection, &ids).await?,
-            slices: slice_tally::load(connection, &ids).await?,
+            slices: slice_rows::load(connection, &ids).await?,
             ..Self::default()
         };
         let latches = sqlx::query(
@@ -62,7 +62,7 @@ impl Rows {
     }
 
     /// The counts of an attempt by slice; they are taken out.
-    pub(crate) fn take_slices(&mut self, attempt: i64) -> SliceRows {
+    pub(crate) fn take_slices(&mut self, attempt: i64) -> SliceTexts {
         self.slices.remove(&attempt).unwrap_or_default()
     }
 

@@ -43,7 +43,7 @@ pub(crate) struct Steering {
     /// The status last sent, without the time, to send only changes.
     pub(crate) shown: String,
     /// What the judge was given at the last tick, by flag: what a report is on.
-    pub(crate) newest: BTreeMap<String, Inputs>,
+    pub(crate) newest: Arc<BTreeMap<String, Inputs>>,
     /// Attempts whose newest evidence is that of the last look kept of them.
     pub(crate) looked: BTreeSet<i64>,
 }

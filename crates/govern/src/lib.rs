@@ -66,6 +66,7 @@ mod report;
 mod reports;
 mod slice_plan;
 mod slice_release;
+mod slice_rows;
 mod slice_tally;
 mod slices;
 mod snapshots;

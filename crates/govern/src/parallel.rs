@@ -20,3 +20,8 @@ where
     let work = move || items.into_par_iter().map(each).collect();
     tokio::task::spawn_blocking(work).await.map_err(|error| GovernError::Interrupted(error.to_string()))
 }
+
+/// Lets go of something large where it holds up nobody.
+pub(crate) fn forget<T: Send + 'static>(large: T) {
+    drop(tokio::task::spawn_blocking(move || drop(large)));
+}

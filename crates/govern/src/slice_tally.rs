@@ -1,16 +1,13 @@
 //! The counts of an attempt by slice, kept in step with its units by differences, as in [`crate::tally`].
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use flagstone_judge::{CohortCounts, ExposedSlice, ExposedUnits, Judgement, Latched, Slice, SliceEvidence};
-use serde::Deserialize;
-use sqlx::{QueryBuilder, Row, Sqlite, SqliteConnection};
+use flagstone_judge::Judgement;
+use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
 
 use crate::GovernError;
 use crate::contribution::{DRAWN, MEASURED, Part};
 use crate::derive::Live;
-use crate::store::from_sql;
 use crate::unit_slices::{Known, value_of};
 
 /// Rows in one statement: 13 values each.
@@ -116,110 +113,6 @@ impl<'l> SliceChanges<'l> {
         }
         Ok(())
     }
-}
-
-/// What was counted by slice in one attempt, as evidence has it.
-#[derive(Debug, Default)]
-pub(crate) struct SliceRows {
-    pub(crate) measured: Vec<SliceEvidence>,
-    pub(crate) exposed: Vec<ExposedSlice>,
-}
-
-impl SliceRows {
-    fn expose(&mut self, slice: Slice, units: ExposedUnits) {
-        match self.exposed.last_mut().filter(|last| last.slice == slice) {
-            Some(last) => last.exposed.push(units),
-            None => self.exposed.push(ExposedSlice { slice, exposed: vec![units] }),
-        }
-    }
-
-    fn measure(&mut self, metric: &str, slice: Slice, counts: CohortCounts) {
-        match self.measured.last_mut().filter(|last| last.metric == metric && last.slice == slice) {
-            Some(last) => last.cohorts.push(counts),
-            None => self.measured.push(SliceEvidence {
-                metric: metric.to_owned(),
-                slice,
-                cohorts: vec![counts],
-                latched: None,
-            }),
-        }
-    }
-}
-
-/// One count as the database writes it into a list: the slice's dimension and value, a second one or nothing, cohort,
-/// probability, then treated units, bad ones, control units, bad ones.
-#[derive(Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
-struct Cell<'l>(
-    #[serde(borrow)] Cow<'l, str>,
-    #[serde(borrow)] Cow<'l, str>,
-    #[serde(borrow)] Cow<'l, str>,
-    #[serde(borrow)] Cow<'l, str>,
-    u8,
-    u32,
-    i64,
-    i64,
-    i64,
-    i64,
-);
-
-/// What was counted by slice in these attempts (their ids as a JSON list), and what has latched there.
-pub(crate) async fn load(
-    connection: &mut SqliteConnection,
-    attempts: &str,
-) -> Result<BTreeMap<i64, SliceRows>, GovernError> {
-    // A list for each attempt and metric: the client of the database takes microseconds a row, and there are hundreds a flag.
-    let rows = sqlx::query(
-        "SELECT attempt, kind, name, json_group_array(json_array(dimension, value, second, second_value, cohort, probability,
-         treated, treated_bad, control, control_bad)) FROM slice_tallies
-         WHERE attempt IN (SELECT value FROM json_each(?)) AND (treated <> 0 OR control <> 0)
-         GROUP BY attempt, kind, name ORDER BY attempt, kind, name",
-    )
-    .bind(attempts)
-    .fetch_all(&mut *connection)
-    .await?;
-    let mut found: BTreeMap<i64, SliceRows> = BTreeMap::new();
-    for row in &rows {
-        let own = found.entry(row.try_get(0)?).or_default();
-        let (drawn, metric) = (row.try_get::<u8, _>(1)? == DRAWN, row.try_get::<&str, _>(2)?);
-        let mut list: Vec<Cell<'_>> = serde_json::from_str(row.try_get(3)?)?;
-        list.sort_unstable();
-        for Cell(dimension, value, second, second_value, cohort, probability, t, tb, c, cb) in &list {
-            let (cohort, probability) = (*cohort, *probability);
-            let slice = Slice::of(dimension, value);
-            let slice = if second.is_empty() { slice } else { slice.and(second, second_value) };
-            let [treated, treated_bad, control, control_bad] = [*t, *tb, *c, *cb].map(from_sql);
-            if drawn {
-                own.expose(slice, ExposedUnits { cohort, probability, treated, control });
-                continue;
-            }
-            let counts = CohortCounts {
-                cohort,
-                probability,
-                treated_bad,
-                control_bad,
-                treated_units: treated,
-                control_units: control,
-            };
-            own.measure(metric, slice, counts);
-        }
-    }
-    let rows = sqlx::query(
-        "SELECT attempt, metric, dimension, value, latched FROM slice_latches
-         WHERE attempt IN (SELECT value FROM json_each(?)) ORDER BY attempt, metric, dimension, value",
-    )
-    .bind(attempts)
-    .fetch_all(connection)
-    .await?;
-    // Entries of one slice add up, so what has latched may stand by itself.
-    for row in rows {
-        found.entry(row.try_get("attempt")?).or_default().measured.push(SliceEvidence {
-            metric: row.try_get("metric")?,
-            slice: Slice::of(row.try_get("dimension")?, row.try_get("value")?),
-            cohorts: Vec::new(),
-            latched: Some(serde_json::from_str::<Latched>(row.try_get("latched")?)?),
-        });
-    }
-    Ok(found)
 }
 
 /// Keeps thresholds that were crossed in slices for the rest of the attempt.

@@ -1,6 +1,6 @@
 //! The tick: take in what came, judge every plan, act, and tell: stages and halts go out with the next pulse at once.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use flagstone_judge::{Evidence, Judgement, PlanRules, RolloutState};
@@ -16,6 +16,7 @@ use crate::looks;
 use crate::operator::{self, OperatorHalt};
 use crate::plan::Plan;
 use crate::pulse::{self, Says};
+use crate::slice_rows::{SliceRows, SliceTexts};
 use crate::snapshots::Current;
 use crate::steer_rows::SteerRows;
 use crate::{GovernError, limits, parallel, stage, status};
@@ -40,6 +41,7 @@ struct Counted {
     attempt: Attempt,
     halt: Option<OperatorHalt>,
     evidence: Evidence,
+    slices: SliceTexts,
     units: UnitCounts,
 }
 
@@ -53,6 +55,8 @@ struct Judged {
     lowered: Standing,
     inputs: Inputs,
     judgement: Judgement,
+    /// The evidence is that of the tick before.
+    unchanged: bool,
 }
 
 impl Governor {
@@ -72,17 +76,22 @@ impl Governor {
         let mut counted = self.count(steering.current.as_ref(), now_ms).await?;
         self.start(&mut counted, now_ms).await?;
         let k = self.config.k_anonymity;
-        let judged = parallel::map(counted, move |counted| counted.judge(k, now_ms)).await?;
+        let before = Arc::clone(&steering.newest);
+        let judged = parallel::map(counted, move |counted| counted.judge(&before, k, now_ms)).await?;
+        let judged = judged.into_iter().collect::<Result<Vec<_>, _>>()?;
         let ids: Vec<i64> = judged.iter().map(|one| one.attempt.id).collect();
         let rows = SteerRows::read(&mut *self.store.read().await?, &ids).await?;
         let mut write = self.store.write().await?;
-        let mut steered = Vec::new();
+        let (mut steered, mut unchanged) = (Vec::new(), BTreeSet::new());
         let (mut published, mut looked) = (None, BTreeSet::new());
         if let Some(current) = &steering.current {
             for one in judged {
+                if one.unchanged && steering.looked.contains(&one.attempt.id) {
+                    unchanged.insert(one.attempt.id);
+                }
                 steered.push(one.steer(&mut write, &rows, k, now_ms).await?);
             }
-            looked = keep_looks(&mut write, steering, &rows, &steered, now_ms).await?;
+            looked = keep_looks(&mut write, unchanged, &rows, &steered, now_ms).await?;
             let says = says(current, &steered, operator::halted_flags(&mut write).await?);
             let withdrawn = self.published.borrow().as_ref().is_some_and(|last| last.withdrawn);
             published = pulse::renew(&mut write, &self.config, &says, withdrawn, now_ms).await?;
@@ -101,7 +110,10 @@ impl Governor {
             self.status.send_replace(Arc::from(shown.as_str()));
             steering.shown = shown;
         }
-        steering.newest = steered.into_iter().map(|one| (one.plan.flag.clone(), one.inputs)).collect();
+        let newest = parallel::map(steered, |one| (one.plan.flag.clone(), one.inputs)).await?;
+        let before = std::mem::replace(&mut steering.newest, Arc::new(newest.into_iter().collect()));
+        // With a thousand flags it is of hundreds of thousands of counts, and nobody waits for its end.
+        parallel::forget(before);
         Ok(())
     }
 
@@ -118,9 +130,10 @@ impl Governor {
         for plan in plans {
             let Some(attempt) = latest.remove(&plan.flag) else { continue };
             let (evidence, units) =
-                evidence::gather(&mut read, &mut rows, &attempt, &plan.metrics, now_ms).await?;
+                evidence::gather(&mut read, &rows, &attempt, &plan.metrics, now_ms).await?;
             let halt = halts.remove(&plan.flag);
-            counted.push(Counted { plan: Arc::clone(plan), attempt, halt, evidence, units });
+            let slices = rows.take_slices(attempt.id);
+            counted.push(Counted { plan: Arc::clone(plan), attempt, halt, evidence, slices, units });
         }
         Ok(counted)
     }
@@ -144,8 +157,10 @@ impl Governor {
 }
 
 impl Counted {
-    fn judge(self, k: u64, now_ms: u64) -> Judged {
-        let Counted { plan, attempt, halt, evidence, units } = self;
+    /// `before`: what was judged at the tick before, by flag.
+    fn judge(self, before: &BTreeMap<String, Inputs>, k: u64, now_ms: u64) -> Result<Judged, GovernError> {
+        let Counted { plan, attempt, halt, mut evidence, slices, units } = self;
+        SliceRows { measured: evidence.slices, exposed: evidence.exposed_slices, .. } = slices.read()?;
         let lowered = stage::beneath(&attempt.standing, plan.ceiling, now_ms);
         let inputs = Inputs {
             rules: PlanRules { display_units: k, ..plan.rules.clone() },
@@ -154,7 +169,8 @@ impl Counted {
             now: now_ms / 1_000,
         };
         let judgement = inputs.judge();
-        Judged { plan, attempt, halt, units, lowered, inputs, judgement }
+        let unchanged = before.get(&plan.flag).is_some_and(|before| before.evidence == inputs.evidence);
+        Ok(Judged { plan, attempt, halt, units, lowered, inputs, judgement, unchanged })
     }
 }
 
@@ -167,7 +183,7 @@ impl Judged {
         k: u64,
         now_ms: u64,
     ) -> Result<Steered, GovernError> {
-        let Judged { plan, mut attempt, halt, units, lowered, mut inputs, mut judgement } = self;
+        let Judged { plan, mut attempt, halt, units, lowered, mut inputs, mut judgement, .. } = self;
         // Evidence of harm latches whatever a person has halted; other moves wait until they resume.
         decision::latch(connection, &attempt, &judgement).await?;
         let next = stage::next(&lowered, &judgement, &plan.stages, plan.ceiling, now_ms);
@@ -199,21 +215,14 @@ impl Judged {
 }
 
 /// Keeps looks at the evidence where it is time for one, those first whose last one is the oldest. Returns the attempts whose
-/// newest evidence is that of their last look.
+/// newest evidence is that of their last look; `seen` are those of which it has not changed since.
 async fn keep_looks(
     connection: &mut SqliteConnection,
-    steering: &Steering,
+    mut seen: BTreeSet<i64>,
     rows: &SteerRows,
     steered: &[Steered],
     now_ms: u64,
 ) -> Result<BTreeSet<i64>, GovernError> {
-    let newest = &steering.newest;
-    let same = |one: &Steered| {
-        newest.get(&one.plan.flag).is_some_and(|before| before.evidence == one.inputs.evidence)
-    };
-    // What was last looked at and has not changed since need not be written down again to see that.
-    let mut seen: BTreeSet<i64> = steered.iter().filter(|one| same(one)).map(|one| one.attempt.id).collect();
-    seen.retain(|attempt| steering.looked.contains(attempt));
     let mut waiting = Vec::new();
     for one in steered.iter().filter(|one| !seen.contains(&one.attempt.id)) {
         let last = rows.looks.get(&one.attempt.id);

@@ -6,26 +6,39 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::{CohortCounts, ExposedUnits, Latched};
 
-/// Values by dimension; written as an object, `{"language": "de"}`.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct Slice(pub BTreeMap<String, String>);
+/// Values by dimension; written as an object, `{"language": "de"}`. Names are shared by their copies: evidence names the same
+/// slice for every metric, and a judgement names it again.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Slice(pub Arc<BTreeMap<String, String>>);
+
+impl Serialize for Slice {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.0.as_ref().serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Slice {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        BTreeMap::deserialize(deserializer).map(|values| Self(Arc::new(values)))
+    }
+}
 
 impl Slice {
     /// One value of one dimension.
     pub fn of(dimension: &str, value: &str) -> Self {
-        Self(BTreeMap::from([(dimension.to_owned(), value.to_owned())]))
+        Self(Arc::new(BTreeMap::from([(dimension.to_owned(), value.to_owned())])))
     }
 
     /// The same slice narrowed to one value of another dimension; a dimension that is there already is replaced.
     #[must_use]
     pub fn and(mut self, dimension: &str, value: &str) -> Self {
-        self.0.insert(dimension.to_owned(), value.to_owned());
+        Arc::make_mut(&mut self.0).insert(dimension.to_owned(), value.to_owned());
         self
     }
 

@@ -176,11 +176,10 @@ impl World {
     pub(super) async fn evidence(&self, now_ms: u64) -> (Vec<MetricEvidence>, BTreeMap<String, u64>) {
         let attempt = self.attempt.as_ref().unwrap();
         let mut read = self.store.read().await.unwrap();
-        let mut rows = Rows::read(&mut read, &[attempt.id]).await.unwrap();
+        let rows = Rows::read(&mut read, &[attempt.id]).await.unwrap();
         let late = rows.counts(attempt.id).iter().filter(|count| count.place.kind == LATE);
         let late = late.map(|count| (count.place.name.clone(), count.units)).collect();
-        let (found, _) =
-            evidence::gather(&mut read, &mut rows, attempt, &self.metrics, now_ms).await.unwrap();
+        let (found, _) = evidence::gather(&mut read, &rows, attempt, &self.metrics, now_ms).await.unwrap();
         let plain = |metric: &MetricEvidence| {
             let empty = MetricEvidence { metric: metric.metric.clone(), ..MetricEvidence::default() };
             MetricEvidence { last_outcome: None, ..empty.merged(metric) }
