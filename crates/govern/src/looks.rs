@@ -10,11 +10,11 @@ use std::collections::BTreeMap;
 use flagstone_report::Look;
 use sqlx::{Row, SqliteConnection};
 
-use crate::GovernError;
 use crate::attempts::Attempt;
 use crate::canonical::digest_of;
 use crate::decision::Inputs;
 use crate::store::{from_sql, to_sql};
+use crate::{GovernError, limits};
 
 /// Parts of an attempt's age that lie between two looks.
 const PARTS: u64 = 200;
@@ -47,9 +47,16 @@ pub(crate) async fn last(
 }
 
 /// Whether it is time for another look.
-pub(crate) fn due(last: Option<&Last>, attempt: &Attempt, now_ms: u64) -> bool {
-    let pause = now_ms.saturating_sub(attempt.begun_ms).checked_div(PARTS).unwrap_or(0);
+pub(crate) fn due(last: Option<&Last>, begun_ms: u64, now_ms: u64) -> bool {
+    let pause = now_ms.saturating_sub(begun_ms).checked_div(PARTS).unwrap_or(0);
     last.is_none_or(|last| now_ms.saturating_sub(last.at_ms) >= pause.max(1))
+}
+
+/// Those whose turn it is in this tick, of those it is time for: who waits longest comes first, who was never looked at
+/// before all others. `waiting`: when the last look was kept, and at what.
+pub(crate) fn in_turn<T>(mut waiting: Vec<(Option<u64>, T)>) -> impl Iterator<Item = T> {
+    waiting.sort_by_key(|(last_ms, _)| *last_ms);
+    waiting.into_iter().take(limits::LOOKS_A_TICK).map(|(_, one)| one)
 }
 
 /// Keeps a look, unless the evidence is that of the last one.
@@ -119,4 +126,38 @@ pub(crate) async fn load(
     texts.sort();
     texts.dedup();
     texts.iter().map(|(_, text)| Ok(serde_json::from_str(text)?)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_grow_with_the_age_of_the_attempt() {
+        let at = |at_ms| Last { at_ms, evidence: Vec::new() };
+        assert!(due(None, 1_000, 1_000), "nothing was kept yet");
+        assert!(!due(Some(&at(1_000)), 1_000, 1_000), "twice in a millisecond tells nothing");
+        let day = 24 * 3_600 * 1_000;
+        assert!(
+            !due(Some(&at(day)), 0, day + day / 200),
+            "a two-hundredth of the age, and the age has grown too"
+        );
+        assert!(due(Some(&at(day)), 0, day + day / 199));
+    }
+
+    #[test]
+    fn nobody_waits_for_ever() {
+        // More rollouts than a tick takes, all due at every tick.
+        let rollouts = limits::LOOKS_A_TICK * 3 + 1;
+        let mut kept: BTreeMap<usize, u64> = BTreeMap::new();
+        for tick in 0..8 {
+            let waiting = (0..rollouts).map(|rollout| (kept.get(&rollout).copied(), rollout)).collect();
+            let turn: Vec<usize> = in_turn(waiting).collect();
+            assert_eq!(turn.len(), limits::LOOKS_A_TICK);
+            kept.extend(turn.into_iter().map(|rollout| (rollout, tick)));
+            assert_eq!(kept.len(), rollouts.min(limits::LOOKS_A_TICK * (tick as usize + 1)));
+        }
+        let oldest = kept.values().min().copied();
+        assert_eq!(oldest, Some(4), "of eight ticks, each rollout had its turn in one of the last four");
+    }
 }

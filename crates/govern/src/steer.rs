@@ -19,7 +19,7 @@ use crate::pulse::{self, Says};
 use crate::slice_rows::{SliceRows, SliceTexts};
 use crate::snapshots::Current;
 use crate::steer_rows::SteerRows;
-use crate::{GovernError, limits, parallel, stage, status};
+use crate::{GovernError, parallel, stage, status};
 
 /// One plan after a tick, with all that the status shows of it.
 #[derive(Debug, Clone)]
@@ -226,12 +226,11 @@ async fn keep_looks(
     let mut waiting = Vec::new();
     for one in steered.iter().filter(|one| !seen.contains(&one.attempt.id)) {
         let last = rows.looks.get(&one.attempt.id);
-        if looks::due(last, &one.attempt, now_ms) {
+        if looks::due(last, one.attempt.begun_ms, now_ms) {
             waiting.push((last.map(|last| last.at_ms), one));
         }
     }
-    waiting.sort_by_key(|(last_ms, one)| (*last_ms, one.attempt.id));
-    for (_, one) in waiting.into_iter().take(limits::LOOKS_A_TICK) {
+    for one in looks::in_turn(waiting) {
         let last = rows.looks.get(&one.attempt.id);
         looks::keep(connection, &one.attempt, &one.inputs, last, now_ms).await?;
         seen.insert(one.attempt.id);
