@@ -8,6 +8,7 @@ use sqlx::{Row, SqliteConnection};
 
 use crate::attempts;
 use crate::contribution::LATE;
+use crate::drift;
 use crate::governor::{Governor, Steering};
 use crate::ingest::read_ranges;
 use crate::ranges::coverage;
@@ -144,6 +145,10 @@ async fn flag(
         "sampleRatio": {"logE": one.judgement.sample_ratio_log_e, "logThreshold": one.judgement.sample_ratio_log_threshold},
         "alpha": {"attempt": one.judgement.attempt_alpha, "rollout": plan.rules.alpha},
     });
+    if !plan.rules.drift.is_empty() {
+        let drift = drift::status(&plan.rules.drift, &plan.metrics, &one.judgement);
+        extend(&mut json, json!({"drift": drift}));
+    }
     if !plan.slices.is_empty() {
         let all = one.judgement.slices.len();
         let whole = all <= *room;
