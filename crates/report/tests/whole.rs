@@ -125,7 +125,15 @@ fn the_drift_of_the_candidate_is_told_where_a_plan_asks() {
     pages.push(section(&all).unwrap());
     all.last_mut().unwrap().evidence.metrics[0].batches = calm.chain(risen).collect();
     pages.push(section(&all).unwrap());
-    assert_eq!(pages.join("\n"), "");
+    let expected = "DRIFT OF THE CANDIDATE (treated units against the accepted rate)
+  unsupported no batch is over yet (accepted 2 %)
+DRIFT OF THE CANDIDATE (treated units against the accepted rate)
+  unsupported no sign of a rise: 40 bad of 2,000 units in 20 batches, accepted 2 %; ln evidence 1.26
+              (alarm above 6.91)
+DRIFT OF THE CANDIDATE (treated units against the accepted rate)
+  unsupported RISEN, holds: 94 bad of 2,600 units in 26 batches, accepted 2 %; ln evidence 38.8
+              (alarm above 6.91)";
+    assert_eq!(pages.join("\n"), expected);
     let json = serde_json::to_value(of(&all, 20)).unwrap();
     assert_eq!(json["drift"]["rates"][0]["alarmed"], true);
     let one = of(&all, 20);

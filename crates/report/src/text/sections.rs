@@ -236,10 +236,7 @@ fn rates(page: &mut Page, report: &Report) {
     if report.drift.rates.is_empty() {
         return;
     }
-    page.title(
-        "DRIFT OF THE CANDIDATE",
-        "treated units alone, against the rate that is accepted; never takes back",
-    );
+    page.title("DRIFT OF THE CANDIDATE", "treated units against the accepted rate");
     for rate in &report.drift.rates {
         let said = match (rate.alarmed, rate.holds) {
             (true, true) => "RISEN, holds",
