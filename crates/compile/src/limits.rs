@@ -54,5 +54,9 @@ pub const SLICE_WATCHES: usize = 32;
 pub const SLICE_VALUES: usize = 64;
 /// Cells of two dimensions, with the cells of other values: a table of them must still be readable.
 pub const SLICE_CELLS: usize = 400;
+/// Entries of a plan's `drift`: one for each metric.
+pub const DRIFT_WATCHES: usize = 16;
+/// Seconds that a batch of `drift` may span: all batches since the rollout began are part of its evidence.
+pub const DRIFT_SECONDS: std::ops::RangeInclusive<u64> = 600..=604_800;
 /// Diagnostics kept for one definition; what comes after is counted, not shown.
 pub const DIAGNOSTICS: usize = 500;

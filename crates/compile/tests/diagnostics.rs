@@ -2,6 +2,8 @@
 #![allow(clippy::expect_used, clippy::panic)]
 
 mod common;
+#[path = "diagnostics/drift.rs"]
+mod drift;
 #[path = "diagnostics/slices.rs"]
 mod slices;
 

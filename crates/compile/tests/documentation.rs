@@ -92,6 +92,7 @@ fn the_reader_knows_every_key_of_the_schema_and_the_reference_names_it() {
         watch.keys().map(|key| (key.clone(), Value::Null)).collect::<serde_json::Map<_, _>>().into();
     flag["rollout"]["guardrails"] = json!([nulls("guardrail")]);
     flag["rollout"]["slices"] = json!([nulls("sliceWatch")]);
+    flag["rollout"]["drift"] = json!([nulls("driftWatch")]);
     let mut set: serde_json::Map<String, Value> =
         keys(&schema, None).into_iter().map(|key| (key, Value::Null)).collect();
     set.insert("flags".into(), json!({ "f": flag }));
@@ -119,6 +120,7 @@ fn the_reader_knows_every_key_of_the_schema_and_the_reference_names_it() {
         Some("stage"),
         Some("guardrail"),
         Some("sliceWatch"),
+        Some("driftWatch"),
         Some("metric"),
         Some("segment"),
         Some("holdout"),

@@ -12,7 +12,8 @@ use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection};
 
 use crate::GovernError;
-use crate::contribution::{Reading, joined, late_of, of_exposure, of_metric};
+use crate::contribution::{Reading, joined, of_exposure, of_metric};
+use crate::drift;
 use crate::metric::{self, MetricRule, PlanMetric};
 use crate::slice_plan::SlicePlan;
 use crate::slice_tally::SliceChanges;
@@ -206,8 +207,8 @@ async fn tally_units(
             for (key, new) in mine() {
                 let Some(readings) = readings.get(&key.1) else { continue };
                 let part = |unit: &Unit| of_metric(&metric.name, unit, readings, metric.window_ms);
-                let late = |unit: &Unit| late_of(&metric.name, unit, readings, metric.window_ms);
-                changes.moved(live.attempt, before.get(key).map(late).unwrap_or_default(), late(new));
+                let beside = |unit: &Unit| drift::beside(metric, unit, readings);
+                changes.moved(live.attempt, before.get(key).map(beside).unwrap_or_default(), beside(new));
                 let (old, new) = (before.get(key).map(part).unwrap_or_default(), part(new));
                 sliced.moved(live, &metric.name, known.get(&key.1), (&old, &new));
                 changes.moved(live.attempt, old, new);
@@ -353,8 +354,8 @@ async fn tally_readings(
                     sliced.moved(live, &metric.name, about.known.get(key), (&old, &new));
                     changes.moved(live.attempt, old, new);
                 }
-                let late = |readings: &[Reading]| late_of(&metric.name, unit, readings, metric.window_ms);
-                changes.moved(live.attempt, late(known), late(&all));
+                let beside = |readings: &[Reading]| drift::beside(metric, unit, readings);
+                changes.moved(live.attempt, beside(known), beside(&all));
             }
         }
     }

@@ -11,6 +11,7 @@ use sqlx::SqliteConnection;
 use crate::GovernError;
 use crate::attempts::Attempt;
 use crate::contribution::{DRAWN, MEASURED, WHOLE};
+use crate::drift;
 use crate::evidence_rows::Rows;
 use crate::metric::PlanMetric;
 use crate::store::{from_sql, to_sql};
@@ -102,6 +103,7 @@ async fn of_metric(
             _ => CohortCounts { control_units: units, control_bad: bad, ..one },
         });
     }
+    found.batches = drift::over(rows.counts(attempt.id), metric, now_ms);
     if let Some(window) = metric.window_ms {
         found.maturing_units = maturing(connection, attempt.id, digest, window.ms, now_ms).await?;
     }

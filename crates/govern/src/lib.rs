@@ -38,6 +38,7 @@ mod dashboard;
 mod decision;
 mod definition;
 mod derive;
+mod drift;
 mod error;
 mod evidence;
 mod evidence_rows;

@@ -6,6 +6,7 @@ use flagstone_compile::model::{BadTest, Bound, Metric};
 use serde_json::json;
 
 use crate::canonical::{canonical, sha256};
+use crate::drift::Batches;
 use crate::values::ValueMetric;
 
 /// The slice that carries the further name of an outcome (a metric's `name`), e.g. which evaluation gave the score.
@@ -32,6 +33,8 @@ pub(crate) struct PlanMetric {
     pub(crate) value: Option<ValueMetric>,
     /// How long after the enrolment the outcomes that are counted count; none: always.
     pub(crate) window_ms: Option<Window>,
+    /// How treated units are put into batches; none when no plan's `drift` asks for it.
+    pub(crate) batches: Option<Batches>,
 }
 
 /// The follow-up of a unit whose bad outcomes are counted, in milliseconds.

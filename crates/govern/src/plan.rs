@@ -12,6 +12,7 @@ use serde_json::json;
 
 use crate::canonical::{canonical, sha256};
 use crate::derive::Live;
+use crate::drift;
 use crate::limits;
 use crate::metric::{MetricRule, PlanMetric, Window};
 use crate::slice_plan::{self, SlicePlan};
@@ -145,13 +146,15 @@ fn metrics(definition: &Definition, rollout: &Rollout) -> Vec<PlanMetric> {
     let mut metrics: Vec<PlanMetric> = Vec::new();
     let used = rollout.guardrails.iter().map(|guardrail| &guardrail.metric);
     let used = used.chain(rollout.success.iter().map(|success| &success.metric));
-    for name in used.chain(rollout.slices.iter().map(|watch| &watch.metric)) {
+    let used = used.chain(rollout.slices.iter().map(|watch| &watch.metric));
+    for name in used.chain(rollout.drift.iter().map(|watch| &watch.metric)) {
         let name = name.to_string();
         if metrics.iter().any(|metric| metric.name == name) {
             continue;
         }
         let authored = definition.metric(&name);
-        metrics.push(metric(name, authored));
+        let batches = drift::Batches::new(rollout, &name, authored);
+        metrics.push(PlanMetric { batches, ..metric(name, authored) });
     }
     metrics
 }
@@ -168,6 +171,7 @@ pub(crate) fn metric(name: String, authored: Option<&Metric>) -> PlanMetric {
         rule: authored.and_then(MetricRule::new),
         value: authored.and_then(ValueMetric::new),
         window_ms: authored.and_then(window),
+        batches: None,
     }
 }
 
@@ -203,6 +207,7 @@ fn rules(definition: &Definition, rollout: &Rollout, ceiling: Option<u8>, stalen
         stages: stages.collect(),
         staleness,
         ceiling,
+        drift: drift::rules(rollout),
         ..PlanRules::default()
     }
 }
@@ -258,6 +263,10 @@ fn fingerprint(
     let crossings: Vec<_> = crossings.map(|watch| json!([watch.metric, watch.by])).collect();
     if let Some(members) = identity.as_object_mut().filter(|_| !(slices.is_empty() && crossings.is_empty())) {
         members.insert("slices".to_owned(), json!([slices, crossings]));
+    }
+    let drift = drift::counted(rollout);
+    if let Some(members) = identity.as_object_mut().filter(|_| !drift.is_empty()) {
+        members.insert("drift".to_owned(), json!(drift));
     }
     sha256(&[canonical(&identity).as_bytes()])
 }

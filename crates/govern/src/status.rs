@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 use sqlx::{Row, SqliteConnection};
 
 use crate::contribution::LATE;
+use crate::drift;
 use crate::governor::{Governor, Steering};
 use crate::ingest::read_ranges;
 use crate::metric::PlanMetric;
@@ -191,6 +192,10 @@ fn flag(asked: &Asked, k: u64) -> Value {
         "sampleRatio": {"logE": one.judgement.sample_ratio_log_e, "logThreshold": one.judgement.sample_ratio_log_threshold},
         "alpha": {"attempt": one.judgement.attempt_alpha, "rollout": plan.rules.alpha},
     });
+    if !plan.rules.drift.is_empty() {
+        let drift = drift::status(&plan.rules.drift, &plan.metrics, &one.judgement);
+        extend(&mut json, json!({"drift": drift}));
+    }
     if !plan.slices.is_empty() {
         extend(&mut json, slice_release::status(&plan.slices, &one.judgement, &one.inputs, (k, *whole)));
     }

@@ -7,8 +7,9 @@ use flagstone_events::{Body, Event, Withdrawal};
 use sqlx::{QueryBuilder, Row, Sqlite, SqliteConnection};
 
 use crate::GovernError;
-use crate::contribution::{late_of, of_exposure, of_metric};
+use crate::contribution::{of_exposure, of_metric};
 use crate::derive::{self, Live};
+use crate::drift;
 use crate::slice_tally::SliceChanges;
 use crate::store::{count, from_sql, to_sql};
 use crate::tally::Changes;
@@ -139,7 +140,7 @@ async fn one(
             let parts = of_metric(&metric.name, old, &readings, metric.window_ms);
             sliced.moved(live, &metric.name, known.as_ref(), (&parts, &[]));
             changes.moved(live.attempt, parts, Vec::new());
-            changes.moved(live.attempt, late_of(&metric.name, old, &readings, metric.window_ms), Vec::new());
+            changes.moved(live.attempt, drift::beside(metric, old, &readings), Vec::new());
         }
     }
     sliced.store(connection).await?;

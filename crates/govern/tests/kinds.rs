@@ -1,7 +1,14 @@
 //! Rollouts steered by what is measured: costs, ratios, scores and latencies, with windows that close in virtual time.
-#![allow(clippy::expect_used, clippy::panic, reason = "a test that cannot go on stops")]
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on stops"
+)]
 
 mod common;
+#[path = "kinds/drift.rs"]
+mod drift;
 
 use common::{FLAG, Release, Traffic, World, definition, draw, flag};
 use flagstone_events::{Arm, Body};

@@ -5,11 +5,12 @@
 
 use std::collections::BTreeMap;
 
+use flagstone_judge::Judgement;
 use flagstone_judge::charts::Cusum;
 use flagstone_judge::stability::{Smoothing, stability};
 
 use crate::Look;
-use crate::model::{Chart, Drift, Mix};
+use crate::model::{Chart, Drift, DriftRate, Mix};
 
 /// Looks, without the first quarter, that a chart needs.
 const LEAST_LOOKS: usize = 8;
@@ -17,9 +18,10 @@ const LEAST_LOOKS: usize = 8;
 /// Units by value of one dimension.
 type Units = BTreeMap<String, u64>;
 
-pub(crate) fn of(looks: &[&Look], k: u64) -> Drift {
+pub(crate) fn of(looks: &[&Look], judgement: &Judgement, k: u64) -> Drift {
     let mut drift = Drift::default();
     let Some(last) = looks.last() else { return drift };
+    drift.rates = rates(last, judgement);
     let mut dimensions: Vec<String> = Vec::new();
     for entry in &last.evidence.exposed_slices {
         if let (1, Some(by)) = (entry.slice.0.len(), entry.slice.0.keys().next())
@@ -42,6 +44,22 @@ pub(crate) fn of(looks: &[&Look], k: u64) -> Drift {
         }
     }
     drift
+}
+
+/// What the plan's own rules found.
+fn rates(look: &Look, judgement: &Judgement) -> Vec<DriftRate> {
+    let rates = look.rules.drift.iter().zip(&judgement.drift).map(|(rule, found)| DriftRate {
+        metric: found.metric.clone(),
+        baseline: found.baseline,
+        batches: found.batches,
+        units: found.units,
+        bad: found.bad,
+        log_evidence: found.log_evidence,
+        log_threshold: found.log_threshold,
+        alarmed: found.alarmed,
+        holds: rule.holds,
+    });
+    rates.collect()
 }
 
 fn units(look: &Look, by: &str) -> Units {

@@ -126,7 +126,7 @@ pub fn report(question: &Question<'_>) -> Option<Report> {
         requirements: judgement.requirements.iter().map(Line::from).collect(),
         slices,
         fairness,
-        drift: drift::of(&looks, k),
+        drift: drift::of(&looks, &judgement, k),
         sample_ratio: ratio::of(last, &judgement, k),
         alpha: alpha::ledger(last, &judgement, question.past),
         path: path::of(&looks),

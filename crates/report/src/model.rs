@@ -308,10 +308,37 @@ pub struct Change {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Drift {
+    /// Rates of the candidate that the plan holds against a fixed one, in its order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rates: Vec<DriftRate>,
     /// One entry for each dimension that exposures are counted by.
     pub inputs: Vec<Mix>,
     /// What could not be looked at, and why.
     pub notes: Vec<String>,
+}
+
+/// One rate of the treated units, batch after batch.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DriftRate {
+    /// The metric.
+    pub metric: String,
+    /// The share of bad units that is accepted.
+    pub baseline: f64,
+    /// Batches that are over.
+    pub batches: u64,
+    /// Treated units in them that were measured.
+    pub units: u64,
+    /// Bad ones.
+    pub bad: u64,
+    /// ln of the evidence that the rate has risen; none before the first unit.
+    pub log_evidence: Option<f64>,
+    /// ln of the patience: an alarm above it.
+    pub log_threshold: f64,
+    /// Whether it is above it.
+    pub alarmed: bool,
+    /// Whether an alarm holds the rollout.
+    pub holds: bool,
 }
 
 /// The mix of one dimension: units until a moment against units since.

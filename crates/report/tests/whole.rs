@@ -2,6 +2,7 @@
 #![cfg(test)]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+use flagstone_judge::{DriftBatch, DriftRule};
 use flagstone_report::{Look, Question, Report, report, text};
 
 /// Twelve looks at a rollout: five kinds of metrics, three dimensions, an input that changes, two harmed cells.
@@ -102,4 +103,39 @@ mod drawings {
         // Nothing to draw is no drawing.
         assert!(flagstone_report::plots::plots(&of(&[Look::default()], 20)).unwrap().is_empty());
     }
+}
+
+#[test]
+fn the_drift_of_the_candidate_is_told_where_a_plan_asks() {
+    let mut all = looks();
+    let last = all.last_mut().unwrap();
+    let name = last.evidence.metrics[0].metric.clone();
+    let section = |looks: &[Look]| {
+        let page = text(&of(looks, 20), 100);
+        let begins = page.find("DRIFT OF THE CANDIDATE")?;
+        page[begins..].split("\n\n").next().map(str::to_owned)
+    };
+    assert_eq!(section(&all), None);
+    let last = all.last_mut().unwrap();
+    last.rules.drift = vec![DriftRule { metric: name.clone(), baseline: 0.02, ..DriftRule::default() }];
+    let mut pages = vec![section(&all).unwrap()];
+    let calm = (0..20).map(|batch| DriftBatch { batch, units: 100, bad: 2 });
+    let risen = (20..26).map(|batch| DriftBatch { batch, units: 100, bad: 9 });
+    all.last_mut().unwrap().evidence.metrics[0].batches = calm.clone().collect();
+    pages.push(section(&all).unwrap());
+    all.last_mut().unwrap().evidence.metrics[0].batches = calm.chain(risen).collect();
+    pages.push(section(&all).unwrap());
+    let expected = "DRIFT OF THE CANDIDATE (treated units against the accepted rate)
+  unsupported no batch is over yet (accepted 2 %)
+DRIFT OF THE CANDIDATE (treated units against the accepted rate)
+  unsupported no sign of a rise: 40 bad of 2,000 units in 20 batches, accepted 2 %; ln evidence 1.26
+              (alarm above 6.91)
+DRIFT OF THE CANDIDATE (treated units against the accepted rate)
+  unsupported RISEN, holds: 94 bad of 2,600 units in 26 batches, accepted 2 %; ln evidence 38.8
+              (alarm above 6.91)";
+    assert_eq!(pages.join("\n"), expected);
+    let json = serde_json::to_value(of(&all, 20)).unwrap();
+    assert_eq!(json["drift"]["rates"][0]["alarmed"], true);
+    let one = of(&all, 20);
+    assert_eq!(serde_json::from_value::<Report>(json).unwrap(), one);
 }

@@ -6,6 +6,7 @@
 //! thresholds are whole millionths ("micros").
 
 mod canary;
+mod drift;
 mod flag;
 mod keys;
 mod metric;
@@ -16,6 +17,7 @@ mod ties;
 use serde::{Serialize, Serializer};
 
 pub use canary::Canary;
+pub use drift::{DEFAULT_EVERY, DriftRole, DriftWatch};
 pub use flag::{Flag, State, Variant};
 pub use keys::{KeyList, Store};
 pub use metric::{Audit, BadTest, Better, Bound, DEFAULT_GRACE, Measure, Metric};

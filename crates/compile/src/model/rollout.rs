@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::model::SliceWatch;
+use crate::model::{DriftWatch, SliceWatch};
 use crate::span::Spanned;
 use crate::tree::Node;
 
@@ -31,6 +31,9 @@ pub struct Rollout {
     /// Metrics that are watched by parts of the population, in the author's order.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub slices: Vec<SliceWatch>,
+    /// Rates of the candidate that are held against a fixed one, in the author's order.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub drift: Vec<DriftWatch>,
     /// The ladder, lowest first.
     pub stages: Vec<Stage>,
     /// Position of the highest stage that people approved; none keeps the plan closed.

@@ -2,6 +2,7 @@
 
 mod amount;
 mod canaries;
+mod drift;
 mod fields;
 mod fits;
 mod flag;

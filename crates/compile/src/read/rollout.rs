@@ -33,6 +33,7 @@ impl Reader<'_> {
         let success = fields.take("success").map(|node| self.success(node, set)).unwrap_or_default();
         let fairness = fields.take("fairness").and_then(|node| self.fairness(node, set));
         let sliced = fields.take("slices");
+        let drift = fields.take("drift").map(|node| self.drift(node, set)).unwrap_or_default();
         let ceiling = fields.raw("ceiling");
         let timing = self.timing(&mut fields);
         let stages_node = fields.need(self, "the plan", "stages");
@@ -102,6 +103,7 @@ impl Reader<'_> {
             success,
             fairness,
             slices,
+            drift,
             ceiling: (!stages.is_empty()).then_some(0),
             stages,
             advance: timing.advance,

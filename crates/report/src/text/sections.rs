@@ -207,6 +207,7 @@ pub(super) fn ratio(page: &mut Page, report: &Report) {
 }
 
 pub(super) fn drift(page: &mut Page, report: &Report) {
+    rates(page, report);
     page.title("DRIFT OF WHAT COMES IN", "signals for one look; they steer nothing");
     for mix in &report.drift.inputs {
         let said = if mix.alarm { "CHANGED" } else { "steady" };
@@ -228,6 +229,37 @@ pub(super) fn drift(page: &mut Page, report: &Report) {
     }
     for note in &report.drift.notes {
         page.hanging("  ", note);
+    }
+}
+
+fn rates(page: &mut Page, report: &Report) {
+    if report.drift.rates.is_empty() {
+        return;
+    }
+    page.title("DRIFT OF THE CANDIDATE", "treated units against the accepted rate");
+    for rate in &report.drift.rates {
+        let said = match (rate.alarmed, rate.holds) {
+            (true, true) => "RISEN, holds",
+            (true, false) => "RISEN, shown only",
+            (false, _) => "no sign of a rise",
+        };
+        let text = match rate.log_evidence {
+            None => format!("no batch is over yet (accepted {})", percent(rate.baseline)),
+            Some(log_evidence) => format!(
+                "{said}: {} bad of {} in {}, accepted {}; ln evidence {} (alarm above {})",
+                grouped(rate.bad),
+                count(rate.units, "unit"),
+                if rate.batches == 1 {
+                    "1 batch".to_owned()
+                } else {
+                    format!("{} batches", grouped(rate.batches))
+                },
+                percent(rate.baseline),
+                number(log_evidence),
+                number(rate.log_threshold),
+            ),
+        };
+        page.item(&rate.metric, &text);
     }
 }
 
