@@ -1,6 +1,6 @@
 //! Drift, from the definition to the status: both arms get worse together, which no comparison sees and the signal finds.
 
-use flagstone_events::{Arm, Body};
+use flagstone_events::{Arm, Body, Pepper, Stream, UnitKey, Withdrawal};
 use flagstone_govern::Govern;
 use serde_json::{Value, json};
 
@@ -130,7 +130,7 @@ async fn a_rise_in_both_arms_is_found_held_and_dated_and_the_record_replays() {
 }
 
 #[tokio::test]
-async fn without_a_rise_there_is_no_alarm() {
+async fn without_a_rise_there_is_no_alarm_and_a_withdrawal_takes_out_what_was_counted() {
     let mut rollout = Rollout::start().await;
     let mut status = Value::Null;
     for _ in 0..8 {
@@ -139,5 +139,21 @@ async fn without_a_rise_there_is_no_alarm() {
     }
     rollout.expect(&status, 7);
     assert_eq!(status["phase"], "awaiting-approval", "{status:#}");
+
+    // Those of the first batch withdraw: it is as if it had never been.
+    let at_ms = rollout.world.now_ms();
+    let withdrawn = |number: u64| {
+        let key = UnitKey::new(format!("user-{number}")).expect("a key");
+        let pepper = Pepper::from_bytes([7; 32]);
+        Withdrawal::of_unit(&pepper, Stream::Production, &key, at_ms).expect("a withdrawal")
+    };
+    for batch in rollout.traffic.batches((0..160).map(|number| Body::Withdrawal(withdrawn(number))).collect())
+    {
+        assert_eq!(rollout.world.report(&rollout.govern, &batch).await.0, 200);
+    }
+    rollout.govern.tick().await.expect("a tick");
+    rollout.sent.remove(0);
+    let status = rollout.world.status(&rollout.govern).await;
+    rollout.expect(flag(&status), 6);
     rollout.govern.shutdown().await;
 }
