@@ -199,6 +199,10 @@ fn sources(folder: &Path) -> Vec<(PathBuf, String)> {
     for entry in entries {
         let path = entry.unwrap().path();
         let name = path.file_name().unwrap().to_string_lossy().into_owned();
+        // Not ours and not in the repository: `cargo component build` leaves it there.
+        if path.ends_with("component/src/bindings.rs") {
+            continue;
+        }
         if path.is_dir() {
             if !matches!(name.as_str(), "target" | "node_modules" | "vectors" | "corpus" | "__pycache__") {
                 found.extend(sources(&path));
