@@ -214,22 +214,8 @@ fn a_ladder_must_stand() {
         "{ name: a, treat: 101%, control: 0% }",
         "{ name: a, treat: some, control: 0% }",
     ];
-    let all: Vec<String> = stages
-        .iter()
-        .map(|stages| {
-            let source = yaml(&plan_with(stages));
-            let outcome = compile(&source, &options());
-            let mut lines = vec![(*stages).to_owned()];
-            for diagnostic in &outcome.diagnostics {
-                lines.push(format!("  {}: {}", diagnostic.code.as_str(), diagnostic.message));
-                lines.extend(diagnostic.hint.iter().map(|hint| format!("    hint: {hint}")));
-            }
-            assert!(outcome.diagnostics.has_errors(), "{stages}");
-            assert!(outcome.draft.is_some_and(|draft| draft.flags[0].broken.is_some()));
-            lines.join("\n")
-        })
-        .collect();
-    insta::assert_snapshot!(all.join("\n"), @r"
+    let all = listed(&stages, plan_with);
+    insta::assert_snapshot!(all, @r"
     { name: a, treat: 5%, control: 20% }, { name: b, treat: 1%, control: 20% }
       FS0403: `b` treats fewer than the stage below it: 1% after 5%
         hint: nobody who has it may lose it by a step up
@@ -421,4 +407,20 @@ fn the_json_form_has_places() {
     let outcome = compile(&source, &options());
     let text = serde_json::to_string(&outcome.diagnostics.to_json(&source)).expect("JSON");
     insta::assert_snapshot!(text, @r#"[{"code":"FS0206","severity":"error","file":"flags.yaml","line":2,"column":34,"span":{"start":41,"end":43},"message":"the flag has no variants, or far too many","labels":[],"hint":"1 to 1000 variants","flag":"é"}]"#);
+}
+
+/// What authors read of each entry, put into a definition: refused, and the flag as a whole with it.
+fn listed(entries: &[&str], definition: impl Fn(&str) -> String) -> String {
+    let one = |entry: &&str| {
+        let outcome = compile(&yaml(&definition(entry)), &options());
+        let mut lines = vec![(*entry).to_owned()];
+        for diagnostic in &outcome.diagnostics {
+            lines.push(format!("  {}: {}", diagnostic.code.as_str(), diagnostic.message));
+            lines.extend(diagnostic.hint.iter().map(|hint| format!("    hint: {hint}")));
+        }
+        assert!(outcome.diagnostics.has_errors(), "{entry}");
+        assert!(outcome.draft.is_some_and(|draft| draft.flags[0].broken.is_some()), "{entry}");
+        lines.join("\n")
+    };
+    entries.iter().map(one).collect::<Vec<_>>().join("\n")
 }

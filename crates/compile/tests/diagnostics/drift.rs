@@ -4,7 +4,7 @@ use flagstone_compile::compile;
 use flagstone_compile::model::DriftRole;
 
 use super::common::{options, said, strict};
-use super::yaml;
+use super::{listed, yaml};
 
 const DRIFTING: &str = "metrics:
   wrong: { event: answer, bad: { unsupported: true }, window: 1h }
@@ -33,21 +33,8 @@ fn drift_that_cannot_be_watched() {
         "{ metric: wrong, baseline: 2%, evry: 1h }",
         "{ metric: wrong, baseline: 2% }, { metric: wrong, baseline: 3% }",
     ];
-    let all: Vec<String> = entries
-        .iter()
-        .map(|entry| {
-            let outcome = compile(&yaml(&DRIFTING.replace("DRIFT", entry)), &options());
-            let mut lines = vec![(*entry).to_owned()];
-            for diagnostic in &outcome.diagnostics {
-                lines.push(format!("  {}: {}", diagnostic.code.as_str(), diagnostic.message));
-                lines.extend(diagnostic.hint.iter().map(|hint| format!("    hint: {hint}")));
-            }
-            assert!(outcome.diagnostics.has_errors(), "{entry}");
-            assert!(outcome.draft.is_some_and(|draft| draft.flags[0].broken.is_some()), "{entry}");
-            lines.join("\n")
-        })
-        .collect();
-    insta::assert_snapshot!(all.join("\n"), @r"
+    let all = listed(&entries, |entry| DRIFTING.replace("DRIFT", entry));
+    insta::assert_snapshot!(all, @r"
     { metric: wrng, baseline: 2% }
       FS0205: there is no metric `wrng`
         hint: did you mean `wrong`?

@@ -3,7 +3,7 @@
 use flagstone_compile::compile;
 
 use super::common::{options, said, strict};
-use super::yaml;
+use super::{listed, yaml};
 
 const SLICED: &str = "slices: { language: [en, de], intent: [ask, tell], surface: [] }
 metrics:
@@ -38,22 +38,8 @@ fn slices_that_cannot_be_watched() {
         "{ metric: wrong, by: language, role: deterioration, share: 100% }",
         "{ by: language }",
     ];
-    let all: Vec<String> = entries
-        .iter()
-        .map(|entry| {
-            let source = yaml(&SLICED.replace("SLICES", entry));
-            let outcome = compile(&source, &options());
-            let mut lines = vec![(*entry).to_owned()];
-            for diagnostic in &outcome.diagnostics {
-                lines.push(format!("  {}: {}", diagnostic.code.as_str(), diagnostic.message));
-                lines.extend(diagnostic.hint.iter().map(|hint| format!("    hint: {hint}")));
-            }
-            assert!(outcome.diagnostics.has_errors(), "{entry}");
-            assert!(outcome.draft.is_some_and(|draft| draft.flags[0].broken.is_some()), "{entry}");
-            lines.join("\n")
-        })
-        .collect();
-    insta::assert_snapshot!(all.join("\n"), @r"
+    let all = listed(&entries, |entry| SLICED.replace("SLICES", entry));
+    insta::assert_snapshot!(all, @r"
     { metric: wrng, by: language }
       FS0205: there is no metric `wrng`
         hint: did you mean `wrong`?
