@@ -202,10 +202,11 @@ class Context {
 
   /** Every flag in index order: the low and the high half of each. */
   evaluateAll(now) {
-    const length = wasm.all(this.handle, now);
+    const length = wasm.all(this.handle, now) >>> 2;
     limit = 0;
-    const at = wasm.scratch(0);
-    return new Uint32Array(wasm.memory.buffer.slice(at, at + length));
+    if (words.buffer !== wasm.memory.buffer) words = new Uint32Array(wasm.memory.buffer);
+    const at = wasm.scratch(0) >>> 2; // the engine's allocator aligns to 8
+    return words.slice(at, at + length);
   }
 
   /** Frees it. */
@@ -224,8 +225,7 @@ class Decisions {
   /** A flag's decision, by key or index. */
   get(flag) {
     const index = typeof flag === "string" ? this.#flagstone.find(flag) ?? NO_FLAG : flag;
-    const [low = 0x0106ffff, high = 0xffff0000] = this.packed.subarray(index * 2, index * 2 + 2);
-    return this.#flagstone.read(index, low, high);
+    return this.#flagstone.read(index, this.packed[index * 2] ?? 0x0106ffff, this.packed[index * 2 + 1] ?? 0xffff0000);
   }
 
   /** `[key, decision]` in index order. */
@@ -271,6 +271,7 @@ function digest(text) {
 // Writing into the scratch room: from `base` to `limit` (0: ask where it is), up to `end` so far.
 
 let bytes = new Uint8Array(0);
+let words = new Uint32Array(0);
 let view;
 let base = 0;
 let limit = 0;

@@ -7,7 +7,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::mem::take;
 
-use flagstone_evaluate::{Context, decide, decide_key, decision_json};
+use flagstone_evaluate::{Context, decide, decide_all, decide_key, decision_json};
 use flagstone_seal::{Mark, OpenPolicy, TrustRoot};
 use wasm_bindgen::prelude::wasm_bindgen;
 
@@ -185,10 +185,12 @@ pub fn all(context: u32, now: f64) -> u32 {
             if room.len() < length as usize {
                 room.resize(length as usize, 0);
             }
-            for (flag, bytes) in (0..flags).zip(room.chunks_exact_mut(8)) {
-                let decision = decide(engine.snapshot(), &engine.control, context, flag, now as u64);
-                bytes.copy_from_slice(&decision.pack().to_le_bytes());
-            }
+            let mut places = room.as_chunks_mut::<8>().0.iter_mut();
+            decide_all(engine.snapshot(), &engine.control, context, now as u64, &mut |decision| {
+                if let Some(place) = places.next() {
+                    *place = decision.pack().to_le_bytes();
+                }
+            });
         }
         world.scratch = room;
         length

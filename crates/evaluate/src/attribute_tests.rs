@@ -1,55 +1,68 @@
 //! Tests of an attribute against a constant, in the form that the snapshot keeps it in: the fast half of every rule.
 
-use flagstone_snapshot::blob::text_set;
 use flagstone_snapshot::layout::Instruction;
 use flagstone_snapshot::program::code;
 use flagstone_snapshot::version::{Relation, Version};
 
+use crate::context::Context;
 use crate::item::Item;
 use crate::operators;
-use crate::state::State;
+use crate::state::{Fault, State};
 use crate::trace::{Test, Trace};
 
 /// The answer of one such test; none is null.
 #[inline]
-pub(crate) fn run(state: &State<'_>, instruction: &Instruction) -> Option<bool> {
+pub(crate) fn run(state: &mut State<'_>, instruction: &Instruction) -> Result<Option<bool>, Fault> {
     let scene = &state.scene;
     let attribute = u32::from(instruction.b.get());
     let constant = scene.snapshot.heap_at(instruction.c.get());
-    match instruction.op {
-        code::ATTRIBUTE_IN => {
-            Some(scene.context.text(attribute).is_some_and(|text| text_set::contains(constant, text)))
-        }
-        code::ATTRIBUTE_COMPARE => Some(match scene.context.text(attribute) {
-            Some(text) => (text == constant_text(constant)?) == (instruction.a < 2),
-            None => {
-                let value = scene.context.attribute(attribute);
-                operators::compare(&state.built, instruction.a, value, Item::read(constant))
-            }
-        }),
-        code::ATTRIBUTE_VERSION => {
-            let relation = Relation::from_code(instruction.a)?;
-            let other = Version::read(constant)?;
-            match scene.context.version(scene.snapshot, attribute) {
-                Some(version) => Some(relation.holds(&version, &other)),
-                None => number_as_version(state, attribute, relation, &other),
-            }
-        }
-        code::ATTRIBUTE_STARTS => Some(scene.context.text(attribute)?.starts_with(constant_text(constant)?)),
-        _ => Some(scene.context.text(attribute)?.ends_with(constant_text(constant)?)),
+    Ok(match instruction.op {
+        code::ATTRIBUTE_IN => Some(scene.context.text_in(attribute, constant)),
+        code::ATTRIBUTE_COMPARE => match (scene.context.text(attribute), constant_text(constant)) {
+            (Some(text), Some(constant)) => Some((text == constant) == (instruction.a < 2)),
+            (Some(_), None) => None,
+            (None, _) => return compare(state, instruction),
+        },
+        code::ATTRIBUTE_VERSION => version(state, instruction),
+        code::ATTRIBUTE_STARTS => affix(scene.context, attribute, constant, <[u8]>::starts_with),
+        _ => affix(scene.context, attribute, constant, <[u8]>::ends_with),
+    })
+}
+
+#[inline]
+fn affix(
+    context: &Context,
+    attribute: u32,
+    constant: &[u8],
+    holds: impl FnOnce(&[u8], &[u8]) -> bool,
+) -> Option<bool> {
+    Some(holds(context.text(attribute)?, constant_text(constant)?))
+}
+
+#[inline]
+fn version(state: &State<'_>, instruction: &Instruction) -> Option<bool> {
+    let scene = &state.scene;
+    let attribute = u32::from(instruction.b.get());
+    let relation = Relation::from_code(instruction.a)?;
+    let other = Version::read(scene.snapshot.heap_at(instruction.c.get()))?;
+    match scene.context.version(scene.snapshot, attribute) {
+        Some(version) => Some(relation.holds(&version, &other)),
+        None => number_as_version(state, attribute, relation, &other),
     }
 }
 
-/// What a comparison has to read when the attribute is no text: the text of a list.
-#[inline]
-pub(crate) fn work(state: &State<'_>, instruction: &Instruction) -> usize {
-    let attribute = u32::from(instruction.b.get());
-    match (instruction.op, state.scene.context.text(attribute)) {
-        (code::ATTRIBUTE_COMPARE, None) => {
-            operators::weight(&state.built, state.scene.context.attribute(attribute))
-        }
-        _ => 0,
+/// An attribute that is no text: by JavaScript's rules, and charged for what is read.
+#[cold]
+#[inline(never)]
+fn compare(state: &mut State<'_>, instruction: &Instruction) -> Result<Option<bool>, Fault> {
+    let scene = state.scene;
+    let value = scene.context.attribute(u32::from(instruction.b.get()));
+    let work = operators::weight(&state.built, value);
+    if work > 0 {
+        state.charge(work)?;
     }
+    let constant = Item::read(scene.snapshot.heap_at(instruction.c.get()));
+    Ok(Some(operators::compare(&state.built, instruction.a, value, constant)))
 }
 
 /// The text value at the start of checked bytes.
@@ -61,6 +74,7 @@ fn constant_text(bytes: &[u8]) -> Option<&[u8]> {
 
 /// flagd reads a number by its text.
 #[cold]
+#[inline(never)]
 fn number_as_version(
     state: &State<'_>,
     attribute: u32,

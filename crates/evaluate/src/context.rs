@@ -11,16 +11,42 @@ mod json;
 
 use alloc::vec::Vec;
 
+use flagstone_snapshot::blob::text_set;
 use flagstone_snapshot::limits::{MAX_CONTEXT_ATTRIBUTES, MAX_CONTEXT_BYTES};
 use flagstone_snapshot::version::Version;
 use flagstone_snapshot::{List, Object, Snapshot, Value, ValueError, murmur3_x64_128};
 
 use crate::item::Item;
 
-/// Tag of a text in the value encoding.
-const TEXT: u8 = 6;
-/// Slot of an attribute that the context does not have.
+/// Where an attribute lies, and what most tests of it ask.
+#[derive(Debug, Clone, Copy)]
+struct Slot {
+    /// Where its value begins; [`ABSENT`] when the context does not have it.
+    at: u32,
+    /// Bytes of its text, which begins [`TEXT_HEAD`] bytes further on; [`NO_TEXT`] when it is none.
+    length: u32,
+    /// Its text as a number (`text_set`), when it is short enough for one.
+    short: u64,
+}
+
+/// Bytes of a text's tag and length.
+const TEXT_HEAD: u32 = 5;
+const NO_TEXT: u32 = u32::MAX;
 const ABSENT: u32 = u32::MAX;
+
+impl Slot {
+    const EMPTY: Slot = Slot { at: ABSENT, length: NO_TEXT, short: 0 };
+
+    /// The slot of the value that begins at `at`.
+    fn new(packed: &[u8], at: u32) -> Slot {
+        match packed.get(at as usize..).map(Item::read) {
+            Some(Item::Text(text)) => {
+                Slot { at, length: text.len() as u32, short: text_set::short(text).unwrap_or_default() }
+            }
+            _ => Slot { at, ..Slot::EMPTY },
+        }
+    }
+}
 
 /// The attributes of one unit, prepared for one snapshot.
 ///
@@ -28,8 +54,8 @@ const ABSENT: u32 = u32::MAX;
 #[derive(Debug, Clone, Default)]
 pub struct Context {
     packed: Vec<u8>,
-    /// Where each attribute of the snapshot begins.
-    slots: Vec<u32>,
+    /// Each attribute of the snapshot.
+    slots: Vec<Slot>,
     /// The attributes that rules read as versions, parsed once: the parts, and where the pre-release lies.
     versions: Vec<Option<Parsed>>,
     /// Hash of the targeting key, taken once for all plans, layers and holdouts.
@@ -43,7 +69,7 @@ struct Parsed {
 }
 
 /// The attribute of the targeting key, in every snapshot.
-const TARGETING_KEY: u32 = 0;
+pub(crate) const TARGETING_KEY: u32 = 0;
 
 /// Why attributes are not a context.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -147,9 +173,10 @@ impl Context {
             let path = snapshot.attribute(index)?;
             // The empty path is the whole.
             let bytes = if path.is_empty() { self.packed.as_slice() } else { find(object, path)? };
-            Some((bytes.as_ptr() as usize - base) as u32)
+            Some(Slot::new(&self.packed, (bytes.as_ptr() as usize - base) as u32))
         };
-        self.slots = (0..snapshot.attribute_count()).map(|index| find(index).unwrap_or(ABSENT)).collect();
+        self.slots =
+            (0..snapshot.attribute_count()).map(|index| find(index).unwrap_or(Slot::EMPTY)).collect();
         self.prepare(snapshot);
         Ok(())
     }
@@ -171,7 +198,7 @@ impl Context {
             return Err(ContextError::TooLarge);
         }
         let known = snapshot.attribute_count() as usize;
-        self.slots.resize(known, ABSENT);
+        self.slots.resize(known, Slot::EMPTY);
         let (count, mut rest) = self.packed.split_first_chunk::<2>().ok_or(CUT)?;
         let mut next = 0;
         for _ in 0..u16::from_le_bytes(*count) {
@@ -183,7 +210,7 @@ impl Context {
                 return Err(ContextError::Position);
             }
             if let Some(slot) = self.slots.get_mut(position) {
-                *slot = start as u32;
+                *slot = Slot::new(&self.packed, start as u32);
             }
             next = position + 1;
             rest = value.get(length..).ok_or(CUT)?;
@@ -222,18 +249,38 @@ impl Context {
     /// The text of an attribute, none when it is no text.
     #[inline]
     pub(crate) fn text(&self, index: u32) -> Option<&[u8]> {
-        let offset = *self.slots.get(index as usize)?;
-        let (tag, rest) = self.packed.get(offset as usize..)?.split_first()?;
-        let (length, rest) = rest.split_first_chunk::<4>()?;
-        if *tag == TEXT { rest.get(..u32::from_le_bytes(*length) as usize) } else { None }
+        self.text_of(self.slots.get(index as usize)?)
+    }
+
+    #[inline]
+    fn text_of(&self, slot: &Slot) -> Option<&[u8]> {
+        if slot.length == NO_TEXT {
+            return None;
+        }
+        let start = slot.at as usize + TEXT_HEAD as usize;
+        self.packed.get(start..start + slot.length as usize)
+    }
+
+    /// Whether the text of an attribute is in the set at the start of checked bytes.
+    #[inline]
+    pub(crate) fn text_in(&self, index: u32, set: &[u8]) -> bool {
+        match self.slots.get(index as usize) {
+            Some(slot) if slot.length as usize <= text_set::SHORT => {
+                text_set::contains_short(set, slot.short)
+            }
+            Some(slot) => self.text_of(slot).is_some_and(|text| text_set::contains(set, text)),
+            None => false,
+        }
     }
 
     /// The value of an attribute of the snapshot, by position; null when the context does not have it.
     #[inline]
     pub(crate) fn attribute(&self, index: u32) -> Item<'_> {
         match self.slots.get(index as usize) {
-            None | Some(&ABSENT) => Item::Null,
-            Some(&offset) => self.packed.get(offset as usize..).map_or(Item::Null, Item::read),
+            Some(slot) if slot.at != ABSENT => {
+                self.packed.get(slot.at as usize..).map_or(Item::Null, Item::read)
+            }
+            _ => Item::Null,
         }
     }
 

@@ -136,6 +136,7 @@ impl Decision {
     /// 16-23 reason, 24-31 error (0 none), 32-39 detail, 40-47 arm, 48-55 stage (0xFF none), 56-63 cohort
     /// (0xFF none).
     #[must_use]
+    #[inline]
     pub fn pack(&self) -> u64 {
         u64::from(self.variant.unwrap_or(u16::MAX))
             | (u64::from(self.reason as u8) << 16)

@@ -7,6 +7,7 @@ use flagstone_snapshot::layout::{Instruction, NONE16};
 use flagstone_snapshot::program::code;
 use flagstone_snapshot::{Murmur32, murmur3_x86_32};
 
+use crate::context::TARGETING_KEY;
 use crate::item::{Built, Item, members};
 use crate::state::{Scene, State};
 
@@ -74,11 +75,8 @@ pub(crate) fn answer<'a>(state: &State<'a>, mode: u8, arguments: &[Item<'a>]) ->
 #[inline]
 pub(crate) fn shares(state: &State<'_>, instruction: &Instruction) -> Option<(u16, bool)> {
     let hash = match instruction.b.get() {
-        NONE16 => default_hash(&state.scene, 2)?,
-        attribute => match state.scene.context.attribute(u32::from(attribute)) {
-            Item::Text(text) => murmur3_x86_32(text, 0),
-            _ => return None,
-        },
+        NONE16 => joined_hash(&state.scene)?,
+        attribute => murmur3_x86_32(state.scene.context.text(u32::from(attribute))?, 0),
     };
     shares::choose(state.scene.snapshot.heap_at(instruction.c.get()), hash)
 }
@@ -97,27 +95,34 @@ fn hash<'a>(built: &Built<'a>, version: u8, value: Item<'a>) -> Option<u32> {
 }
 
 /// The hash of flag key and targeting key, where the author gave no bucketing value.
-#[inline]
 fn default_hash(scene: &Scene<'_>, version: u8) -> Option<u32> {
-    let key = match scene.context.attribute(0) {
-        Item::Text(key) => key,
-        Item::Null => &[],
-        _ => return None,
-    };
-    let mut hash = Murmur32::new(0);
-    if version == 3 {
-        let mut bytes = Vec::with_capacity(scene.flag_key.len() + key.len() + 16);
-        head(4, 2, &mut bytes);
-        for text in [scene.flag_key, key] {
-            head(3, text.len() as u64, &mut bytes);
-            bytes.extend_from_slice(text);
-        }
-        hash.write(&bytes);
-    } else {
-        hash.write(scene.flag_key);
-        hash.write(key);
+    if version != 3 {
+        return joined_hash(scene);
     }
+    let key = targeting_key(scene)?;
+    let mut bytes = Vec::with_capacity(scene.flag_key.len() + key.len() + 16);
+    head(4, 2, &mut bytes);
+    for text in [scene.flag_key, key] {
+        head(3, text.len() as u64, &mut bytes);
+        bytes.extend_from_slice(text);
+    }
+    Some(murmur3_x86_32(&bytes, 0))
+}
+
+/// The same by versions 1 and 2: of the two texts, one behind the other.
+#[inline]
+fn joined_hash(scene: &Scene<'_>) -> Option<u32> {
+    let mut hash = Murmur32::new(0);
+    hash.write(scene.flag_key);
+    hash.write(targeting_key(scene)?);
     Some(hash.finish())
+}
+
+/// The targeting key, empty where there is none; none when it is no text.
+#[inline]
+fn targeting_key<'a>(scene: &Scene<'a>) -> Option<&'a [u8]> {
+    let text = scene.context.text(TARGETING_KEY);
+    text.or_else(|| matches!(scene.context.attribute(TARGETING_KEY), Item::Null).then_some(&[]))
 }
 
 /// RFC 8949 core deterministic encoding. None past the depth that contexts can have.

@@ -60,7 +60,7 @@ mod trace;
 pub use canary::wrong_canary;
 pub use context::{Context, ContextError};
 pub use control::{Control, OpenStage};
-pub use decide::{decide, decide_key};
+pub use decide::{decide, decide_all, decide_key};
 pub use decision::{Arm, Decision, Detail, ErrorCode, NO_FLAG, Reason};
 #[cfg(feature = "explain")]
 pub use explain::{explain_json, targeting_json};

@@ -63,10 +63,10 @@ impl<'a> Stack<'_, 'a> {
 impl<'a, T: Trace> Machine<'a, T> {
     /// Runs a rule to its answer, on a stack of the size that it needs.
     pub(crate) fn run(&mut self, rule: Rule<'a>) -> Result<Answer<'a>, Fault> {
-        if rule.stack <= 8 {
-            self.run_on(rule.code, &mut [Item::Null; 8])
-        } else {
-            self.run_on(rule.code, &mut [Item::Null; MAX_STACK])
+        match rule.stack {
+            ..=1 => self.run_on(rule.code, &mut [Item::Null; 1]),
+            ..=8 => self.run_on(rule.code, &mut [Item::Null; 8]),
+            _ => self.run_on(rule.code, &mut [Item::Null; MAX_STACK]),
         }
     }
 
@@ -108,11 +108,7 @@ impl<'a, T: Trace> Machine<'a, T> {
                 | code::ATTRIBUTE_ENDS
                 | code::ATTRIBUTE_COMPARE
                 | code::ATTRIBUTE_VERSION => {
-                    let work = attribute_tests::work(&self.state, instruction);
-                    if work > 0 {
-                        self.state.charge(work)?;
-                    }
-                    let result = attribute_tests::run(&self.state, instruction);
+                    let result = attribute_tests::run(&mut self.state, instruction)?;
                     if T::ON {
                         let answer = result.map_or(Item::Null, Item::Bool);
                         attribute_tests::tell(&self.state, instruction, answer, &mut self.trace);
@@ -154,46 +150,63 @@ impl<'a, T: Trace> Machine<'a, T> {
                     }
                 }
                 code::EACH => {
-                    let initial = if instruction.a == operators::REDUCE { Some(stack.pop()?) } else { None };
-                    let list = stack.pop()?;
-                    let size = self.state.built.count(list).unwrap_or_default();
-                    if size == 0 {
-                        stack.push(operators::empty_loop(instruction.a, initial))?;
+                    if !self.open_loop(instruction, &mut stack)? {
                         at = target;
-                    } else {
-                        let element = self.state.built.element(list, 0).ok_or(Fault::Internal)?;
-                        self.state.loops.push(Loop {
-                            kind: instruction.a,
-                            list,
-                            next: 1,
-                            element,
-                            accumulator: initial,
-                            out: Vec::new(),
-                        });
                     }
                 }
                 code::END_EACH => {
-                    let value = stack.pop()?;
-                    match self.state.step_loop(value)? {
-                        None => at = target,
-                        Some(result) => stack.push(result)?,
+                    if !self.turn_loop(&mut stack)? {
+                        at = target;
                     }
                 }
-                _ => {
-                    let taken = operators::taken(instruction);
-                    let arguments = stack.last(taken)?;
-                    let answer = operators::apply(&mut self.state, instruction, arguments)?;
-                    if T::ON
-                        && let (Some(name), Some(left)) = (operators::test(instruction), arguments.first())
-                    {
-                        let (left, right) = (*left, arguments.get(1).copied());
-                        let test = Test { name, attribute: None, left, right, result: answer };
-                        self.trace.test(&self.state.built, test);
-                    }
-                    stack.replace(taken, answer)?;
-                }
+                _ => self.apply(instruction, &mut stack)?,
             }
         }
         stack.pop().map(Answer::Value)
+    }
+    /// Begins a loop; false when there is nothing to go round, and its result lies on the stack.
+    #[inline(never)]
+    fn open_loop(&mut self, instruction: &Instruction, stack: &mut Stack<'_, 'a>) -> Result<bool, Fault> {
+        let initial = if instruction.a == operators::REDUCE { Some(stack.pop()?) } else { None };
+        let list = stack.pop()?;
+        let size = self.state.built.count(list).unwrap_or_default();
+        if size == 0 {
+            stack.push(operators::empty_loop(instruction.a, initial))?;
+            return Ok(false);
+        }
+        let element = self.state.built.element(list, 0).ok_or(Fault::Internal)?;
+        self.state.loops.push(Loop {
+            kind: instruction.a,
+            list,
+            next: 1,
+            element,
+            accumulator: initial,
+            out: Vec::new(),
+        });
+        Ok(true)
+    }
+
+    /// Takes what the loop's body answered; true when the loop is over, and its result lies on the stack.
+    #[inline(never)]
+    fn turn_loop(&mut self, stack: &mut Stack<'_, 'a>) -> Result<bool, Fault> {
+        let value = stack.pop()?;
+        let result = self.state.step_loop(value)?;
+        result.map_or(Ok(false), |result| stack.push(result).map(|()| true))
+    }
+
+    /// An operator that takes its arguments off the stack.
+    #[inline(never)]
+    fn apply(&mut self, instruction: &Instruction, stack: &mut Stack<'_, 'a>) -> Result<(), Fault> {
+        let taken = operators::taken(instruction);
+        let arguments = stack.last(taken)?;
+        let answer = operators::apply(&mut self.state, instruction, arguments)?;
+        if T::ON
+            && let (Some(name), Some(left)) = (operators::test(instruction), arguments.first())
+        {
+            let (left, right) = (*left, arguments.get(1).copied());
+            let test = Test { name, attribute: None, left, right, result: answer };
+            self.trace.test(&self.state.built, test);
+        }
+        stack.replace(taken, answer)
     }
 }

@@ -194,7 +194,6 @@ pub(crate) fn weight<'a>(built: &Built<'a>, item: Item<'a>) -> usize {
 }
 
 /// The answer of an operator to its arguments.
-#[inline(never)]
 pub(crate) fn apply<'a>(
     state: &mut State<'a>,
     instruction: &Instruction,

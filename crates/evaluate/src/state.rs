@@ -63,6 +63,16 @@ impl<'a> State<'a> {
         State { scene, built: Built::default(), loops: Vec::new(), stopped: false, steps: MAX_STEPS }
     }
 
+    /// Another flag in the same scene: nothing of the evaluation before is left but its room.
+    pub(crate) fn begin(&mut self, flag_key: &'a [u8]) {
+        self.scene.flag_key = flag_key;
+        self.built.text.clear();
+        self.built.items.clear();
+        self.loops.clear();
+        self.stopped = false;
+        self.steps = MAX_STEPS;
+    }
+
     /// Takes a step, and one more for every 16 `units` of work in it: bytes searched, elements compared.
     #[inline]
     pub(crate) fn charge(&mut self, units: usize) -> Result<(), Fault> {

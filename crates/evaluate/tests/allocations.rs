@@ -6,7 +6,7 @@
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
-use flagstone_evaluate::{Context, Control, decide, decide_key};
+use flagstone_evaluate::{Context, Control, decide, decide_all, decide_key};
 use flagstone_snapshot::{
     Draft, DraftFlag, DraftVariant, FlagKind, FractionalVersion, Json, Op, Program, Snapshot, Value, encode,
 };
@@ -110,7 +110,13 @@ fn a_decision_allocates_nothing_and_a_context_gives_back_what_it_took() {
             assert!(decision == decide_key(&snapshot, &control, &context, key, NOW));
             chosen[usize::from(decision.variant.unwrap())] += 1;
         }
-        assert_eq!(CALLS.get() - calls, 0, "allocations of {} decisions", 2 * FLAGS);
+        let mut next = 0;
+        decide_all(&snapshot, &control, &context, NOW, &mut |decision| {
+            assert!(decision == decide(&snapshot, &control, &context, next, NOW));
+            next += 1;
+        });
+        assert_eq!(next, FLAGS);
+        assert_eq!(CALLS.get() - calls, 0, "allocations of {} decisions", 4 * FLAGS);
     }
     assert_eq!(LIVE.get(), before, "bytes that contexts did not give back");
     assert!(chosen.iter().all(|count| *count > 0), "every rule was met: {chosen:?}");

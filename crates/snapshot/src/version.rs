@@ -66,6 +66,7 @@ impl Relation {
 
     /// Whether it holds.
     #[must_use]
+    #[inline]
     pub fn holds(self, left: &Version<'_>, right: &Version<'_>) -> bool {
         let ordering = left.cmp(right);
         let [[major_a, minor_a, _], [major_b, minor_b, _]] = [left.parts, right.parts];
@@ -128,6 +129,7 @@ impl<'a> Version<'a> {
 
     /// The version at the start of bytes as [`Version::write`] makes them.
     #[must_use]
+    #[inline]
     pub fn read(bytes: &'a [u8]) -> Option<Version<'a>> {
         let (parts, rest) = bytes.split_first_chunk::<24>()?;
         let mut numbers = parts.as_chunks::<8>().0.iter().map(|part| u64::from_le_bytes(*part));
@@ -138,6 +140,7 @@ impl<'a> Version<'a> {
 }
 
 impl Ord for Version<'_> {
+    #[inline]
     fn cmp(&self, other: &Self) -> Ordering {
         self.parts.cmp(&other.parts).then_with(|| match (self.pre.is_empty(), other.pre.is_empty()) {
             (true, true) => Ordering::Equal,

@@ -1,7 +1,7 @@
 //! The engine as the tests ask it: a definition compiled as a host would, one decision at a time.
 
 use flagstone_compile::{Options, Source, compile};
-use flagstone_evaluate::{Context, Control, OpenStage, decide_key, decision_json};
+use flagstone_evaluate::{Context, Control, OpenStage, decide_all, decide_key, decision_json};
 use flagstone_snapshot::{Snapshot, encode};
 use host_tests::reference::Pulse;
 use serde_json::Value;
@@ -27,12 +27,19 @@ impl Native {
         Native { bytes, said }
     }
 
-    /// The decision's text.
+    /// The decision's text. Deciding all flags in one call must say the same of this one.
     pub(crate) fn text(&self, context: &Value, pulse: Option<&Pulse>, key: &str, now: u64) -> String {
         let snapshot = Snapshot::load(&self.bytes).unwrap();
         let context = Context::from_json(&snapshot, &context.to_string()).unwrap();
         let control = control(&snapshot, pulse);
-        decision_json(&snapshot, &decide_key(&snapshot, &control, &context, key, now), key)
+        let decision = decide_key(&snapshot, &control, &context, key, now);
+        let mut all = Vec::new();
+        decide_all(&snapshot, &control, &context, now, &mut |decision| all.push(decision));
+        assert_eq!(all.len(), snapshot.flag_count() as usize);
+        if let Some(index) = snapshot.find(key) {
+            assert_eq!(all[index as usize], decision, "`{key}` among all");
+        }
+        decision_json(&snapshot, &decision, key)
     }
 }
 

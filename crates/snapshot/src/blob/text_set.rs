@@ -11,7 +11,7 @@ use alloc::vec::Vec;
 use super::take_u32;
 
 /// The longest text that is kept as a number.
-const SHORT: usize = 7;
+pub const SHORT: usize = 7;
 
 /// The bytes of a set of texts.
 #[must_use]
@@ -37,8 +37,10 @@ pub fn write(texts: &[&str]) -> Vec<u8> {
     out
 }
 
+/// The number of a text of at most [`SHORT`] bytes, none of a longer one.
+#[must_use]
 #[inline]
-fn short(text: &[u8]) -> Option<u64> {
+pub fn short(text: &[u8]) -> Option<u64> {
     let mut bytes = [0; 8];
     let (room, last) = bytes.split_at_mut(SHORT);
     room.get_mut(..text.len())?.copy_from_slice(text);
@@ -93,21 +95,24 @@ pub fn check(bytes: &[u8]) -> Option<usize> {
 #[inline]
 pub fn contains(bytes: &[u8], text: &[u8]) -> bool {
     match short(text) {
-        Some(number) => contains_short(bytes, number).unwrap_or_default(),
+        Some(number) => contains_short(bytes, number),
         None => contains_long(bytes, text).unwrap_or_default(),
     }
 }
 
+/// Whether the text with this [`short`] number is in the set at the start of checked `bytes`.
+#[must_use]
 #[inline]
-fn contains_short(bytes: &[u8], number: u64) -> Option<bool> {
-    let count = u32::from_le_bytes(*bytes.first_chunk::<4>()?) as usize;
-    let shorts = bytes.get(8..)?.get(..8 * count)?.as_chunks::<8>().0;
+pub fn contains_short(bytes: &[u8], number: u64) -> bool {
+    let Some((count, rest)) = bytes.split_first_chunk::<4>() else { return false };
+    let count = u32::from_le_bytes(*count) as usize;
+    let shorts = rest.get(4..).unwrap_or_default().as_chunks::<8>().0.get(..count).unwrap_or_default();
     // A scan of a few numbers is faster than halving.
-    Some(if count <= 16 {
-        shorts.contains(&number.to_le_bytes())
+    if count <= 16 {
+        shorts.iter().any(|member| u64::from_le_bytes(*member) == number)
     } else {
         shorts.binary_search_by_key(&number, |member| u64::from_le_bytes(*member)).is_ok()
-    })
+    }
 }
 
 fn contains_long(bytes: &[u8], text: &[u8]) -> Option<bool> {

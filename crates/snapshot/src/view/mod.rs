@@ -161,6 +161,7 @@ impl<'a> Snapshot<'a> {
 
     /// A rule, by position.
     #[must_use]
+    #[inline]
     pub fn rule(&self, index: u32) -> Option<Rule<'a>> {
         let record = self.programs.get(index as usize)?;
         let start = record.start.get() as usize;
