@@ -7,7 +7,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::mem::take;
 
-use flagstone_evaluate::{Context, decide, decide_all, decide_key, decision_json};
+use flagstone_evaluate::{Context, decide, decide_key, decision_json, pack_all};
 use flagstone_seal::{Mark, OpenPolicy, TrustRoot};
 use wasm_bindgen::prelude::wasm_bindgen;
 
@@ -185,12 +185,9 @@ pub fn all(context: u32, now: f64) -> u32 {
             if room.len() < length as usize {
                 room.resize(length as usize, 0);
             }
-            let mut places = room.as_chunks_mut::<8>().0.iter_mut();
-            decide_all(engine.snapshot(), &engine.control, context, now as u64, &mut |decision| {
-                if let Some(place) = places.next() {
-                    *place = decision.pack().to_le_bytes();
-                }
-            });
+            let places = room.as_chunks_mut::<8>().0;
+            let places = places.get_mut(..flags as usize).unwrap_or_default();
+            pack_all(engine.snapshot(), &engine.control, context, now as u64, places);
         }
         world.scratch = room;
         length

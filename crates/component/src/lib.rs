@@ -32,7 +32,7 @@ use bindings::exports::flagstone::flags::evaluator::{
 use bindings::exports::flagstone::flags::{cohorts, evaluator};
 use flagstone_evaluate::{
     Arm, Context, ContextError, Control, Decision, Detail, ErrorCode, NO_FLAG, OpenStage, Reason, decide,
-    decide_all, decide_key, decision_json, explain_json,
+    decide_key, decision_json, explain_json, pack_all,
 };
 use flagstone_seal::limits::SERVER_PAYLOAD_BYTES;
 use flagstone_seal::{Mark, OpenPolicy, Opened, PulsePolicy, PulseStatement, SealError, TrustRoot};
@@ -187,11 +187,9 @@ impl evaluator::Guest for Component {
     fn evaluate_all(context: u32, now: u64) -> Vec<u8> {
         let all = |engine: &mut Engine| {
             let context = engine.contexts.get(context)?;
-            let mut packed = Vec::with_capacity(8 * engine.snapshot.flag_count() as usize);
-            decide_all(&engine.snapshot, &engine.control, context, now, &mut |decision| {
-                packed.extend_from_slice(&decision.pack().to_le_bytes());
-            });
-            Some(packed)
+            let mut packed = alloc::vec![[0; 8]; engine.snapshot.flag_count() as usize];
+            pack_all(&engine.snapshot, &engine.control, context, now, &mut packed);
+            Some(packed.into_flattened())
         };
         with(all).flatten().unwrap_or_default()
     }

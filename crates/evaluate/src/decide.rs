@@ -50,22 +50,6 @@ pub fn decide_key(
     decide(snapshot, control, context, snapshot.find(key).unwrap_or(NO_FLAG), now)
 }
 
-/// Decides every flag, in index order: as [`decide`] would one after another, but quicker.
-pub fn decide_all(
-    snapshot: &Snapshot<'_>,
-    control: &Control,
-    context: &Context,
-    now: u64,
-    each: &mut dyn FnMut(Decision),
-) {
-    let scene = Scene { snapshot, context, flag_key: &[], now };
-    let mut machine = Machine { state: State::new(scene), trace: Silent };
-    for flag in snapshot.flags() {
-        machine.state.begin(flag.key_bytes());
-        each(machine.decide(control, flag));
-    }
-}
-
 /// Decides, and returns who listened.
 pub(crate) fn traced<T: Trace>(
     snapshot: &Snapshot<'_>,
@@ -95,7 +79,7 @@ enum Placed {
 }
 
 impl<'a, T: Trace> Machine<'a, T> {
-    fn decide(&mut self, control: &Control, flag: Flag<'a>) -> Decision {
+    pub(crate) fn decide(&mut self, control: &Control, flag: Flag<'a>) -> Decision {
         let decided = self.decide_flag(control, flag);
         decided.unwrap_or_else(|_| Decision::failed(flag.index(), ErrorCode::General))
     }

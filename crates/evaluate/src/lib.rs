@@ -33,6 +33,7 @@
 #![no_std]
 extern crate alloc;
 
+mod all;
 mod arithmetic;
 mod attribute_tests;
 #[cfg(feature = "json")]
@@ -56,11 +57,12 @@ mod schedule;
 mod state;
 mod trace;
 
+pub use all::{Decisions, decide_all, pack_all};
 #[cfg(feature = "json")]
 pub use canary::wrong_canary;
 pub use context::{Context, ContextError};
 pub use control::{Control, OpenStage};
-pub use decide::{decide, decide_all, decide_key};
+pub use decide::{decide, decide_key};
 pub use decision::{Arm, Decision, Detail, ErrorCode, NO_FLAG, Reason};
 #[cfg(feature = "explain")]
 pub use explain::{explain_json, targeting_json};

@@ -110,12 +110,9 @@ fn a_decision_allocates_nothing_and_a_context_gives_back_what_it_took() {
             assert!(decision == decide_key(&snapshot, &control, &context, key, NOW));
             chosen[usize::from(decision.variant.unwrap())] += 1;
         }
-        let mut next = 0;
-        decide_all(&snapshot, &control, &context, NOW, &mut |decision| {
-            assert!(decision == decide(&snapshot, &control, &context, next, NOW));
-            next += 1;
-        });
-        assert_eq!(next, FLAGS);
+        let all = decide_all(&snapshot, &control, &context, NOW);
+        let each = (0..FLAGS).map(|index| decide(&snapshot, &control, &context, index, NOW));
+        assert!(all.len() == FLAGS as usize && all.eq(each));
         assert_eq!(CALLS.get() - calls, 0, "allocations of {} decisions", 4 * FLAGS);
     }
     assert_eq!(LIVE.get(), before, "bytes that contexts did not give back");

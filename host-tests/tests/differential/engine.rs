@@ -1,7 +1,7 @@
 //! The engine as the tests ask it: a definition compiled as a host would, one decision at a time.
 
 use flagstone_compile::{Options, Source, compile};
-use flagstone_evaluate::{Context, Control, OpenStage, decide_all, decide_key, decision_json};
+use flagstone_evaluate::{Context, Control, Decision, OpenStage, decide_all, decide_key, decision_json};
 use flagstone_snapshot::{Snapshot, encode};
 use host_tests::reference::Pulse;
 use serde_json::Value;
@@ -33,8 +33,7 @@ impl Native {
         let context = Context::from_json(&snapshot, &context.to_string()).unwrap();
         let control = control(&snapshot, pulse);
         let decision = decide_key(&snapshot, &control, &context, key, now);
-        let mut all = Vec::new();
-        decide_all(&snapshot, &control, &context, now, &mut |decision| all.push(decision));
+        let all: Vec<Decision> = decide_all(&snapshot, &control, &context, now).collect();
         assert_eq!(all.len(), snapshot.flag_count() as usize);
         if let Some(index) = snapshot.find(key) {
             assert_eq!(all[index as usize], decision, "`{key}` among all");

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use flagstone_evaluate::{
-    Arm, ContextError, Control, Decision, Detail, ErrorCode, NO_FLAG, OpenStage, Reason, decide, decide_key,
-    decision_json, explain_json, wrong_canary,
+    Arm, ContextError, Control, Decision, Detail, ErrorCode, NO_FLAG, OpenStage, Reason, decide, decide_all,
+    decide_key, decision_json, explain_json, wrong_canary,
 };
 use flagstone_seal::{Mark, PulseStatement};
 use flagstone_snapshot::Snapshot;
@@ -223,12 +223,9 @@ impl InForce {
     /// Decides every flag, in index order, into `out`, which is emptied first.
     pub fn decide_all(&self, unit: &mut Unit, now: u64, out: &mut Vec<Decision>) {
         out.clear();
-        let flags = 0..self.flag_count();
         match unit.context(self) {
-            Ok(context) => {
-                out.extend(flags.map(|flag| decide(self.snapshot(), &self.control, context, flag, now)));
-            }
-            Err(_) => out.extend(flags.map(|_| FAILED)),
+            Ok(context) => out.extend(decide_all(self.snapshot(), &self.control, context, now)),
+            Err(_) => out.extend((0..self.flag_count()).map(|_| FAILED)),
         }
     }
 
