@@ -1,0 +1,113 @@
+//! Keeping the flags current: the newest pulse says which snapshot is in force; that file is fetched by its digest, verified, and
+//! swapped in as a whole. Whatever is refused changes nothing, and the last good one stays: in this sandbox, and in the cache for the
+//! next.
+
+use fastly::Error;
+use flagstone::Flags;
+use flagstone_events::to_hex;
+
+use crate::origin::Origin;
+use crate::settings::Settings;
+
+/// Seconds between two looks, over all sandboxes of a point of presence.
+pub const POLL: u64 = 10;
+/// For how long the cache is asked to keep what was verified, seconds.
+const LONG: u64 = 30 * 86_400;
+/// Under this name lies the last snapshot that was put in force: its digest (64 digits), then the pulse that named it.
+const LAST: &str = "last";
+
+/// The flags, and the way to something newer.
+pub struct Keep {
+    origin: Origin,
+    /// None when the pinned trust note is refused: everything then is the caller's own default.
+    flags: Option<Flags>,
+    looked: Option<u64>,
+}
+
+impl Keep {
+    /// Nothing in force yet. `now` in unix seconds.
+    pub fn new(settings: &Settings, now: u64) -> Self {
+        let reader = flagstone::Settings::new(&settings.audience, &settings.environment);
+        let flags = Flags::pin(&settings.trust, reader, now);
+        let flags = flags.inspect_err(|error| eprintln!("flagstone: the pinned trust note is refused: {error}"));
+        Self { origin: Origin::new(&settings.control_plane, &settings.environment), flags: flags.ok(), looked: None }
+    }
+
+    /// The control plane.
+    pub fn origin(&self) -> &Origin {
+        &self.origin
+    }
+
+    /// The flags.
+    pub fn flags(&self) -> Option<&Flags> {
+        self.flags.as_ref()
+    }
+
+    /// Looks for news, unless it has just done so.
+    pub fn look(&mut self, now: u64) {
+        let Some(flags) = &self.flags else { return };
+        if self.looked.is_some_and(|at| now.abs_diff(at) < POLL) {
+            return;
+        }
+        self.looked = Some(now);
+        if let Err(error) = self.news(flags, now) {
+            eprintln!("flagstone: what is in force stays: {error}");
+        }
+        if flags.in_force().is_none()
+            && let Err(error) = self.restore(flags, now)
+        {
+            eprintln!("flagstone: nothing is in force: {error}");
+        }
+    }
+
+    /// The newest pulse, and the snapshot that it names.
+    fn news(&self, flags: &Flags, now: u64) -> Result<(), Error> {
+        let (note, fresh) = self.ask("pulse")?;
+        let pulsed = flags.pulse(&note, now)?;
+        let digest = to_hex(&pulsed.snapshot.digest);
+        if !pulsed.in_force {
+            let name = format!("snapshots/{digest}");
+            let (file, fresh) = self.ask(&name)?;
+            flags.offer(file.as_slice(), now)?;
+            if fresh {
+                self.origin.keep(&name, &file, LONG);
+            }
+        }
+        if fresh {
+            self.origin.keep(LAST, &[digest.as_bytes(), &note].concat(), LONG);
+        }
+        Ok(())
+    }
+
+    /// What another sandbox put in force last.
+    fn restore(&self, flags: &Flags, now: u64) -> Result<(), Error> {
+        let nothing = || Error::msg("no snapshot has been accepted yet");
+        let last = self.origin.kept(LAST).ok_or_else(nothing)?;
+        let (digest, note) = last.split_at_checked(64).ok_or_else(nothing)?;
+        // Its lease may be over, or a newer pulse may have come without its snapshot: then that one's halts count.
+        if let Err(error) = flags.pulse(note, now) {
+            eprintln!("flagstone: {error}");
+        }
+        let name = format!("snapshots/{}", String::from_utf8_lossy(digest));
+        flags.restore(self.ask(&name)?.0, now)?;
+        Ok(())
+    }
+
+    /// From the cache, else from the control plane: then it is fresh. What it does not give is not asked for again for a while, and
+    /// neither is what turns out to be no good: nothing lies in the cache for it.
+    fn ask(&self, name: &str) -> Result<(Vec<u8>, bool), Error> {
+        match self.origin.kept(name) {
+            Some(kept) if kept.is_empty() => {
+                Err(Error::msg(format!("`{name}` could not be had a moment ago; it is asked for again soon")))
+            }
+            Some(kept) => Ok((kept, false)),
+            None => {
+                let got = self.origin.get(name);
+                // A pulse counts for so long; of a file this is the mark that it was refused, until it has been accepted.
+                let mark = if name == "pulse" { got.as_deref().unwrap_or_default() } else { &[] };
+                self.origin.keep(name, mark, POLL);
+                Ok((got?, true))
+            }
+        }
+    }
+}
