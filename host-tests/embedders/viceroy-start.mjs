@@ -14,12 +14,12 @@ export async function viceroy(guest, manifest) {
   const folder = await mkdtemp(join(tmpdir(), "flagstone-viceroy-"));
   await writeFile(join(folder, "fastly.toml"), manifest);
   const started = performance.now();
-  // Of what it logs only the address is wanted.
-  const environment = { ...process.env, RUST_LOG: "viceroy_lib::service=info" };
+  // Of what it logs only errors and the address are wanted.
+  const environment = { ...process.env, RUST_LOG: "error,viceroy_lib::service=info" };
   const words = ["serve", "--addr", "127.0.0.1:0", "-C", join(folder, "fastly.toml"), guest];
   const child = spawn(program, words, { cwd: folder, env: environment, stdio: ["ignore", "pipe", "pipe"] });
   const ended = new Promise((resolve) => child.once("exit", resolve));
-  const said = [];
+  const said = []; // what it and the guest wrote, for whoever looks for a reason
   child.stderr.on("data", (data) => said.push(String(data)));
   const stop = async () => {
     child.kill("SIGTERM");
@@ -31,6 +31,7 @@ export async function viceroy(guest, manifest) {
       let told = "";
       child.stdout.on("data", (data) => {
         told = (told + data).slice(-4_096);
+        said.push(String(data));
         const found = /Listening on (http:\/\/[\d.]+:\d+)/.exec(told);
         if (found) resolve(found[1]);
       });
