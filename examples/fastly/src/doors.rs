@@ -10,7 +10,6 @@ use flagstone_events::Exposure;
 use flagstone_events::token::TokenError;
 use serde_json::{Map, Value, json};
 
-use crate::keep::POLL;
 use crate::{Edge, origin, page, report};
 
 /// Largest body taken, bytes.
@@ -25,7 +24,7 @@ pub fn answer(mut request: Request, edge: &mut Edge, now_ms: u64) -> Response {
     let key = path.strip_prefix(EVALUATE).and_then(|rest| rest.strip_prefix('/'));
     match (method, path.as_str(), key) {
         (Method::GET, "/", _) => page::answer(&request, edge, now_ms),
-        (Method::GET, "/ofrep/v1/configuration", _) => configuration(&request),
+        (Method::GET, "/ofrep/v1/configuration", _) => configuration(&request, edge.settings.poll),
         (Method::POST, "/v1/exposures", _) => redeem(&mut request, edge, now_ms),
         (Method::POST, EVALUATE, _) => bulk(&mut request, edge, now_ms),
         (Method::POST, _, Some(key)) => match percent_encoding::percent_decode_str(key).decode_utf8() {
@@ -227,8 +226,8 @@ fn redeem(request: &mut Request, edge: &mut Edge, now_ms: u64) -> Response {
 }
 
 /// How often it makes sense to ask, and that answers are not to be cached without asking.
-fn configuration(request: &Request) -> Response {
-    let period = POLL * 1_000;
+fn configuration(request: &Request, poll: u64) -> Response {
+    let period = poll.saturating_mul(1_000);
     let tag = format!("\"poll-{period}\"");
     if known(request, &tag) {
         return Response::from_status(StatusCode::NOT_MODIFIED).with_header("etag", tag);

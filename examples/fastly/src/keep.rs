@@ -6,14 +6,13 @@ use fastly::Error;
 use flagstone::Flags;
 use flagstone_events::to_hex;
 
+use crate::last::Last;
 use crate::origin::Origin;
 use crate::settings::Settings;
 
-/// Seconds between two looks, over all sandboxes of a point of presence.
-pub const POLL: u64 = 10;
 /// For how long the cache is asked to keep what was verified, seconds.
 const LONG: u64 = 30 * 86_400;
-/// Under this name lies the last snapshot that was put in force: its digest (64 digits), then the pulse that named it.
+/// Under this name lies what was put in force last.
 const LAST: &str = "last";
 
 /// The flags, and the way to something newer.
@@ -21,16 +20,22 @@ pub struct Keep {
     origin: Origin,
     /// None when the pinned trust note is refused: everything then is the caller's own default.
     flags: Option<Flags>,
+    /// What the sandbox before this one left.
+    last: Option<Last>,
+    poll: u64,
     looked: Option<u64>,
 }
 
 impl Keep {
     /// Nothing in force yet. `now` in unix seconds.
     pub fn new(settings: &Settings, now: u64) -> Self {
-        let reader = flagstone::Settings::new(&settings.audience, &settings.environment);
+        let origin = Origin::new(&settings.control_plane, &settings.environment);
+        let last = origin.kept(LAST).and_then(|bytes| Last::read(&bytes));
+        let memory = last.as_ref().map(|last| last.memory.clone()).unwrap_or_default();
+        let reader = flagstone::Settings::new(&settings.audience, &settings.environment).remembering(memory);
         let flags = Flags::pin(&settings.trust, reader, now);
         let flags = flags.inspect_err(|error| eprintln!("flagstone: the pinned trust note is refused: {error}"));
-        Self { origin: Origin::new(&settings.control_plane, &settings.environment), flags: flags.ok(), looked: None }
+        Self { origin, flags: flags.ok(), last, poll: settings.poll, looked: None }
     }
 
     /// The control plane.
@@ -46,7 +51,7 @@ impl Keep {
     /// Looks for news, unless it has just done so.
     pub fn look(&mut self, now: u64) {
         let Some(flags) = &self.flags else { return };
-        if self.looked.is_some_and(|at| now.abs_diff(at) < POLL) {
+        if self.looked.is_some_and(|at| now.abs_diff(at) < self.poll) {
             return;
         }
         self.looked = Some(now);
@@ -64,17 +69,16 @@ impl Keep {
     fn news(&self, flags: &Flags, now: u64) -> Result<(), Error> {
         let (note, fresh) = self.ask("pulse")?;
         let pulsed = flags.pulse(&note, now)?;
-        let digest = to_hex(&pulsed.snapshot.digest);
         if !pulsed.in_force {
-            let name = format!("snapshots/{digest}");
+            let name = file_named(&pulsed.snapshot.digest);
             let (file, fresh) = self.ask(&name)?;
             flags.offer(file.as_slice(), now)?;
             if fresh {
                 self.origin.keep(&name, &file, LONG);
             }
         }
-        if fresh {
-            self.origin.keep(LAST, &[digest.as_bytes(), &note].concat(), LONG);
+        if fresh && let Some(bytes) = (Last { memory: flags.memory(), note }).write() {
+            self.origin.keep(LAST, &bytes, LONG);
         }
         Ok(())
     }
@@ -82,19 +86,18 @@ impl Keep {
     /// What another sandbox put in force last.
     fn restore(&self, flags: &Flags, now: u64) -> Result<(), Error> {
         let nothing = || Error::msg("no snapshot has been accepted yet");
-        let last = self.origin.kept(LAST).ok_or_else(nothing)?;
-        let (digest, note) = last.split_at_checked(64).ok_or_else(nothing)?;
+        let last = self.last.as_ref().ok_or_else(nothing)?;
+        let mark = last.memory.mark.ok_or_else(nothing)?;
         // Its lease may be over, or a newer pulse may have come without its snapshot: then that one's halts count.
-        if let Err(error) = flags.pulse(note, now) {
+        if let Err(error) = flags.pulse(&last.note, now) {
             eprintln!("flagstone: {error}");
         }
-        let name = format!("snapshots/{}", String::from_utf8_lossy(digest));
-        flags.restore(self.ask(&name)?.0, now)?;
+        flags.restore(self.ask(&file_named(&mark.digest))?.0, now)?;
         Ok(())
     }
 
-    /// From the cache, else from the control plane: then it is fresh. What it does not give is not asked for again for a while, and
-    /// neither is what turns out to be no good: nothing lies in the cache for it.
+    /// From the cache, else from the control plane: then it is fresh. What cannot be had is not asked for again before the next look, and
+    /// neither is a file that turns out to be no good: nothing but a mark lies in the cache for it.
     fn ask(&self, name: &str) -> Result<(Vec<u8>, bool), Error> {
         match self.origin.kept(name) {
             Some(kept) if kept.is_empty() => {
@@ -103,11 +106,17 @@ impl Keep {
             Some(kept) => Ok((kept, false)),
             None => {
                 let got = self.origin.get(name);
-                // A pulse counts for so long; of a file this is the mark that it was refused, until it has been accepted.
+                // A pulse counts for so long; of a file this is the mark, until it has been accepted.
                 let mark = if name == "pulse" { got.as_deref().unwrap_or_default() } else { &[] };
-                self.origin.keep(name, mark, POLL);
+                if self.poll > 0 {
+                    self.origin.keep(name, mark, self.poll);
+                }
                 Ok((got?, true))
             }
         }
     }
+}
+
+fn file_named(digest: &[u8; 32]) -> String {
+    format!("snapshots/{}", to_hex(digest))
 }

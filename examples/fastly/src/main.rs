@@ -5,6 +5,7 @@
 
 mod doors;
 mod keep;
+mod last;
 mod origin;
 mod page;
 mod report;
@@ -29,19 +30,15 @@ struct Edge {
 }
 
 fn main() -> Result<(), Error> {
-    let mut edge = None;
+    let mut edge = Edge::new()?;
     Serve::new()
-        .with_max_requests(1_000)
+        .with_max_requests(edge.settings.requests)
         .with_timeout(Duration::from_secs(1))
-        .run(|request| serve(request, &mut edge))
+        .run_with_context(serve, &mut edge)
         .into_result()
 }
 
-fn serve(request: Request, edge: &mut Option<Edge>) -> Result<(), Error> {
-    let edge = match edge {
-        Some(edge) => edge,
-        None => edge.insert(Edge::new()?),
-    };
+fn serve(request: Request, edge: &mut Edge) -> Result<(), Error> {
     let now_ms = edge.settings.now_ms.unwrap_or_else(machine_ms);
     edge.keep.look(now_ms / 1_000);
     doors::answer(request, edge, now_ms).send_to_client();

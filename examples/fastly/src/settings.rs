@@ -19,7 +19,11 @@ pub struct Settings {
     pub trust: Vec<u8>,
     /// The hosts' pepper.
     pub pepper: Pepper,
-    /// A clock that stands still, unix milliseconds, for tests and drills.
+    /// Seconds between two looks, over all sandboxes of a point of presence: `poll`, 10 unless it says otherwise.
+    pub poll: u64,
+    /// Requests that one sandbox answers at most: `requests`, 1,000 unless it says otherwise.
+    pub requests: usize,
+    /// A clock that stands still, for tests and drills, unix milliseconds: `now` in seconds.
     pub now_ms: Option<u64>,
 }
 
@@ -39,7 +43,11 @@ impl Settings {
                 found.ok_or_else(|| Error::msg(format!("the secret store `{STORES}` has no `{name}`")))?;
             Ok(found.try_plaintext()?.to_vec())
         };
-        let now_ms = plain.try_get("now")?.and_then(|seconds| seconds.parse::<u64>().ok());
+        let number = |name: &str| -> Result<Option<u64>, Error> {
+            let Some(text) = plain.try_get(name)? else { return Ok(None) };
+            let told = |_| Error::msg(format!("`{name}` in the config store `{STORES}` is no whole number: {text}"));
+            Ok(Some(text.parse::<u64>().map_err(told)?))
+        };
         Ok(Self {
             control_plane: text("control-plane")?,
             audience: text("audience")?,
@@ -47,7 +55,9 @@ impl Settings {
             flag: text("flag")?,
             trust: hidden("trust")?,
             pepper: Pepper::from_hex(&String::from_utf8_lossy(&hidden("pepper")?))?,
-            now_ms: now_ms.map(|seconds| seconds.saturating_mul(1_000)),
+            poll: number("poll")?.unwrap_or(10),
+            requests: number("requests")?.and_then(|most| usize::try_from(most).ok()).unwrap_or(1_000),
+            now_ms: number("now")?.map(|seconds| seconds.saturating_mul(1_000)),
         })
     }
 }
