@@ -47,9 +47,12 @@ struct Asked {
 impl Asked {
     /// Reads a body. The error is OpenFeature's code and the details.
     fn read(request: &mut Request) -> Result<Self, (&'static str, String)> {
-        let bytes = origin::read(request.take_body(), MOST).map_err(|error| ("PARSE_ERROR", error.to_string()))?;
-        let bytes = bytes.ok_or_else(|| ("INVALID_CONTEXT", format!("the body has more than {MOST} bytes")))?;
-        let body: Value = serde_json::from_slice(&bytes).map_err(|error| ("PARSE_ERROR", error.to_string()))?;
+        let bytes =
+            origin::read(request.take_body(), MOST).map_err(|error| ("PARSE_ERROR", error.to_string()))?;
+        let bytes =
+            bytes.ok_or_else(|| ("INVALID_CONTEXT", format!("the body has more than {MOST} bytes")))?;
+        let body: Value =
+            serde_json::from_slice(&bytes).map_err(|error| ("PARSE_ERROR", error.to_string()))?;
         let yes_or_no = |name: &str, otherwise: bool| match body.get(name) {
             None => Ok(otherwise),
             Some(Value::Bool(said)) => Ok(*said),
@@ -69,24 +72,28 @@ impl Asked {
     }
 }
 
-fn in_force(edge: &Edge) -> Result<Arc<InForce>, Response> {
-    let found = edge.keep.flags().and_then(flagstone::Flags::in_force);
-    found.ok_or_else(|| failed(503, "PROVIDER_NOT_READY", "no snapshot has been accepted yet"))
+fn in_force(edge: &Edge) -> Option<Arc<InForce>> {
+    edge.keep.flags().and_then(flagstone::Flags::in_force)
+}
+
+fn not_ready() -> Response {
+    failed(503, "PROVIDER_NOT_READY", "no snapshot has been accepted yet")
 }
 
 fn one(request: &mut Request, edge: &mut Edge, key: &str, now_ms: u64) -> Response {
-    let (asked, of) = match (Asked::read(request), in_force(edge)) {
-        (Ok(asked), Ok(of)) => (asked, of),
-        (Err((code, details)), _) => {
+    let asked = match Asked::read(request) {
+        Ok(asked) => asked,
+        Err((code, details)) => {
             return json(400, &json!({"key": key, "errorCode": code, "errorDetails": details}));
         }
-        (_, Err(answer)) => return answer,
     };
+    let Some(of) = in_force(edge) else { return not_ready() };
     let mut unit = asked.unit();
     let decision = of.decide_key(&mut unit, key, now_ms / 1_000);
     let exposure = report::exposure(&of, &asked.context, &decision, &edge.settings.pepper, now_ms);
     let consents = report::consents(&asked.context);
-    let token = exposure.as_ref().filter(|_| asked.token && consents).and_then(|exposure| seal(edge, exposure));
+    let token =
+        exposure.as_ref().filter(|_| asked.token && consents).and_then(|exposure| seal(edge, exposure));
     let (status, body) = told(&of, &mut unit, key, &decision, token, now_ms);
     match exposure.filter(|_| asked.apply) {
         Some(exposure) if consents => edge.reporter.report(exposure),
@@ -101,10 +108,7 @@ fn bulk(request: &mut Request, edge: &Edge, now_ms: u64) -> Response {
         Ok(asked) => asked,
         Err((code, details)) => return failed(400, code, &details),
     };
-    let of = match in_force(edge) {
-        Ok(of) => of,
-        Err(answer) => return answer,
-    };
+    let Some(of) = in_force(edge) else { return not_ready() };
     let (mut unit, mut decisions) = (asked.unit(), Vec::new());
     of.decide_all(&mut unit, now_ms / 1_000, &mut decisions);
     let mut answers = |token: &dyn Fn(&Decision) -> Option<String>| -> Vec<Value> {

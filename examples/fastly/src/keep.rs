@@ -34,7 +34,8 @@ impl Keep {
         let memory = last.as_ref().map(|last| last.memory.clone()).unwrap_or_default();
         let reader = flagstone::Settings::new(&settings.audience, &settings.environment).remembering(memory);
         let flags = Flags::pin(&settings.trust, reader, now);
-        let flags = flags.inspect_err(|error| eprintln!("flagstone: the pinned trust note is refused: {error}"));
+        let flags =
+            flags.inspect_err(|error| eprintln!("flagstone: the pinned trust note is refused: {error}"));
         Self { origin, flags: flags.ok(), last, poll: settings.poll, looked: None }
     }
 

@@ -69,6 +69,7 @@ fn machine_ms() -> u64 {
 /// 16 random bytes as hexadecimal digits.
 fn random() -> Result<String, Error> {
     let mut bytes = [0; 16];
-    getrandom::fill(&mut bytes).map_err(|error| Error::msg(format!("the platform gave no randomness: {error}")))?;
+    getrandom::fill(&mut bytes)
+        .map_err(|error| Error::msg(format!("the platform gave no randomness: {error}")))?;
     Ok(flagstone_events::to_hex(&bytes))
 }

@@ -37,8 +37,9 @@ impl Origin {
         if !status.is_success() {
             return Err(Error::msg(format!("the control plane answered {status} for `{path}`")));
         }
-        read(answer.into_body(), MOST)?
-            .ok_or_else(|| Error::msg(format!("what the control plane has at `{path}` is larger than {MOST} bytes")))
+        read(answer.into_body(), MOST)?.ok_or_else(|| {
+            Error::msg(format!("what the control plane has at `{path}` is larger than {MOST} bytes"))
+        })
     }
 
     /// Hands over events as JSON text; the answer's text.

@@ -22,8 +22,10 @@ pub fn answer(request: &Request, edge: &Edge, now_ms: u64) -> Response {
         .with_header("cache-control", "no-store");
     match known {
         Some(_) => page,
-        None => page
-            .with_header("set-cookie", format!("unit={unit}; Path=/; HttpOnly; SameSite=Lax; Max-Age={YEAR}")),
+        None => page.with_header(
+            "set-cookie",
+            format!("unit={unit}; Path=/; HttpOnly; SameSite=Lax; Max-Age={YEAR}"),
+        ),
     }
 }
 

@@ -35,7 +35,9 @@ impl Settings {
         let secret = SecretStore::open(STORES)
             .map_err(|error| Error::msg(format!("there is no secret store `{STORES}`: {error}")))?;
         let text = |name: &str| -> Result<String, Error> {
-            plain.try_get(name)?.ok_or_else(|| Error::msg(format!("the config store `{STORES}` has no `{name}`")))
+            plain
+                .try_get(name)?
+                .ok_or_else(|| Error::msg(format!("the config store `{STORES}` has no `{name}`")))
         };
         let hidden = |name: &str| -> Result<Vec<u8>, Error> {
             let found = secret.try_get(name)?;
@@ -45,7 +47,8 @@ impl Settings {
         };
         let number = |name: &str| -> Result<Option<u64>, Error> {
             let Some(text) = plain.try_get(name)? else { return Ok(None) };
-            let told = |_| Error::msg(format!("`{name}` in the config store `{STORES}` is no whole number: {text}"));
+            let told =
+                |_| Error::msg(format!("`{name}` in the config store `{STORES}` is no whole number: {text}"));
             Ok(Some(text.parse::<u64>().map_err(told)?))
         };
         Ok(Self {

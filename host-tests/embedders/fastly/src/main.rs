@@ -15,7 +15,9 @@ const PAGE: u64 = 65_536;
 fn main() -> Result<(), Error> {
     let request = Request::from_client();
     let answer = match told(request.get_path()) {
-        Ok(Some(told)) => Response::from_body(told.to_string()).with_header("content-type", "application/json"),
+        Ok(Some(told)) => {
+            Response::from_body(told.to_string()).with_header("content-type", "application/json")
+        }
         Ok(None) => Response::from_status(404),
         Err(error) => Response::from_status(500).with_body(error.to_string()),
     };
