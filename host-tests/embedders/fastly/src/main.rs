@@ -29,7 +29,6 @@ fn told(path: &str) -> Outcome<Option<Value>> {
     let maker: fn() -> u64 = linear_memory;
     let workload = || -> Outcome<_> { Ok(fixtures().workload()?.ok_or("there is no W")?) };
     Ok(Some(match path {
-        "/nothing" => Value::Null,
         "/answers" => {
             let told = Answers::all::<Native>(&fixtures(), &maker)?;
             let (answers, explained) = told.hashes();
