@@ -3,7 +3,7 @@
 //! next.
 
 use fastly::Error;
-use flagstone::Flags;
+use flagstone::{Flags, Mark, Refusal};
 use flagstone_events::to_hex;
 
 use crate::last::Last;
@@ -12,6 +12,10 @@ use crate::settings::Settings;
 
 /// For how long the cache is asked to keep what was verified, seconds.
 const LONG: u64 = 30 * 86_400;
+/// The newest pulse, at the control plane and in the cache.
+const PULSE: &str = "pulse";
+/// Lies in the cache for what could not be had, or was refused.
+const NO_GOOD: &[u8] = &[];
 /// Under this name lies what was put in force last.
 const LAST: &str = "last";
 
@@ -68,15 +72,10 @@ impl Keep {
 
     /// The newest pulse, and the snapshot that it names.
     fn news(&self, flags: &Flags, now: u64) -> Result<(), Error> {
-        let (note, fresh) = self.ask("pulse")?;
+        let (note, fresh) = self.ask(PULSE)?;
         let pulsed = flags.pulse(&note, now)?;
         if !pulsed.in_force {
-            let name = file_named(&pulsed.snapshot.digest);
-            let (file, fresh) = self.ask(&name)?;
-            flags.offer(file.as_slice(), now)?;
-            if fresh {
-                self.origin.keep(&name, &file, LONG);
-            }
+            self.file(&pulsed.snapshot.digest, |file| flags.offer(file, now))?;
         }
         if fresh && let Some(bytes) = (Last { memory: flags.memory(), note }).write() {
             self.origin.keep(LAST, &bytes, LONG);
@@ -93,31 +92,48 @@ impl Keep {
         if let Err(error) = flags.pulse(&last.note, now) {
             eprintln!("flagstone: {error}");
         }
-        flags.restore(self.ask(&file_named(&mark.digest))?.0, now)?;
+        self.file(&mark.digest, |file| flags.restore(file, now))
+    }
+
+    /// Gives a sealed file to whoever puts it in force. Once accepted it is kept; refused, it is not fetched again before the next look.
+    fn file(
+        &self,
+        digest: &[u8; 32],
+        put: impl FnOnce(Vec<u8>) -> Result<Mark, Refusal>,
+    ) -> Result<(), Error> {
+        let name = format!("snapshots/{}", to_hex(digest));
+        let (file, fresh) = self.ask(&name)?;
+        match put(file.clone()) {
+            Ok(_) if fresh => self.origin.keep(&name, &file, LONG),
+            Ok(_) => {}
+            Err(refused) => {
+                self.origin.keep(&name, NO_GOOD, self.poll);
+                return Err(refused.into());
+            }
+        }
         Ok(())
     }
 
-    /// From the cache, else from the control plane: then it is fresh. What cannot be had is not asked for again before the next look, and
-    /// neither is a file that turns out to be no good: nothing but a mark lies in the cache for it.
+    /// From the cache, else from the control plane: then it is fresh. What cannot be had is not asked for again before the next look.
     fn ask(&self, name: &str) -> Result<(Vec<u8>, bool), Error> {
         match self.origin.kept(name) {
-            Some(kept) if kept.is_empty() => {
-                Err(Error::msg(format!("`{name}` could not be had a moment ago; it is asked for again soon")))
+            Some(kept) if kept == NO_GOOD => {
+                Err(Error::msg(format!("`{name}` was no good a moment ago; it is asked for again soon")))
             }
             Some(kept) => Ok((kept, false)),
-            None => {
-                let got = self.origin.get(name);
-                // A pulse counts for so long; of a file this is the mark, until it has been accepted.
-                let mark = if name == "pulse" { got.as_deref().unwrap_or_default() } else { &[] };
-                if self.poll > 0 {
-                    self.origin.keep(name, mark, self.poll);
+            None => match self.origin.get(name) {
+                Ok(got) => {
+                    // What is newest is so until the next look; a file waits until it has been accepted.
+                    if name == PULSE {
+                        self.origin.keep(name, &got, self.poll);
+                    }
+                    Ok((got, true))
                 }
-                Ok((got?, true))
-            }
+                Err(error) => {
+                    self.origin.keep(name, NO_GOOD, self.poll);
+                    Err(error)
+                }
+            },
         }
     }
-}
-
-fn file_named(digest: &[u8; 32]) -> String {
-    format!("snapshots/{}", to_hex(digest))
 }

@@ -63,8 +63,11 @@ impl Origin {
         read(found.to_stream().ok()?, MOST).ok()?
     }
 
-    /// Keeps bytes under a name for so many seconds. A cache that takes nothing costs time only.
+    /// Keeps bytes under a name for so many seconds; not at all for 0. A cache that takes nothing costs time only.
     pub fn keep(&self, name: &str, bytes: &[u8], seconds: u64) {
+        if seconds == 0 {
+            return;
+        }
         let kept = || -> Result<(), Error> {
             let mut writer = core::insert(self.key(name), Duration::from_secs(seconds)).execute()?;
             writer.write_all(bytes)?;

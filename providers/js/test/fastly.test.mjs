@@ -92,6 +92,12 @@ test("examples/fastly with a sandbox for every request", { skip }, () => served(
   assert.equal(times(control, "/snapshots/"), before, "from the cache");
 }, { poll: "0", requests: "1" }));
 
+test("examples/fastly does not fetch again what was refused, before the next look", { skip }, () => served(async (address, control) => {
+  control.state.pulse = 3;
+  for (let again = 0; again < 3; again += 1) assert.equal((await bulk(address)).status, 503);
+  assert.deepEqual([times(control, "/snapshots/"), times(control, "/pulse")], [1, 1]);
+}, { poll: "600", requests: "1" }));
+
 test("examples/fastly with another trust note believes nothing", { skip }, () => served(async (address, control) => {
   assert.equal((await bulk(address)).status, 503);
   assert.equal((await shown(address)).value, null);
