@@ -1,4 +1,4 @@
-//! Keeping the flags current: the newest pulse says which snapshot is in force; that file is fetched by its digest, verified, and
+//! Keeping the flags current: the newest trust note says whose signatures count; the newest pulse says which snapshot is in force; that file is fetched by its digest, verified, and
 //! swapped in as a whole. Whatever is refused changes nothing, and the last good one stays: in this sandbox, and in the cache for the
 //! next.
 
@@ -8,17 +8,16 @@ use flagstone_events::to_hex;
 
 use crate::last::Last;
 use crate::origin::Origin;
+use crate::rotation;
 use crate::settings::Settings;
 
 /// For how long the cache is asked to keep what was verified, seconds.
 const LONG: u64 = 30 * 86_400;
-/// The newest pulse, at the control plane and in the cache.
+/// The newest pulse and the newest trust note, at the control plane and in the cache.
+const NEWEST: [&str; 2] = [PULSE, "trust"];
 const PULSE: &str = "pulse";
 /// Lies in the cache for what could not be had, or was refused.
 const NO_GOOD: &[u8] = &[];
-/// Under this name lies what was put in force last.
-const LAST: &str = "last";
-
 /// The flags, and the way to something newer.
 pub struct Keep {
     origin: Origin,
@@ -26,6 +25,8 @@ pub struct Keep {
     flags: Option<Flags>,
     /// What the sandbox before this one left.
     last: Option<Last>,
+    /// Where it lies: who pins another note begins anew.
+    last_name: String,
     poll: u64,
     looked: Option<u64>,
 }
@@ -34,13 +35,14 @@ impl Keep {
     /// Nothing in force yet. `now` in unix seconds.
     pub fn new(settings: &Settings, now: u64) -> Self {
         let origin = Origin::new(&settings.control_plane, &settings.environment);
-        let last = origin.kept(LAST).and_then(|bytes| Last::read(&bytes));
+        let last_name = format!("last/{}", settings.pepper.fingerprint_of(&[&settings.trust]));
+        let last = origin.kept(&last_name).and_then(|bytes| Last::read(&bytes));
         let memory = last.as_ref().map(|last| last.memory.clone()).unwrap_or_default();
         let reader = flagstone::Settings::new(&settings.audience, &settings.environment).remembering(memory);
         let flags = Flags::pin(&settings.trust, reader, now);
         let flags =
             flags.inspect_err(|error| eprintln!("flagstone: the pinned trust note is refused: {error}"));
-        Self { origin, flags: flags.ok(), last, poll: settings.poll, looked: None }
+        Self { origin, flags: flags.ok(), last, last_name, poll: settings.poll, looked: None }
     }
 
     /// The control plane.
@@ -60,6 +62,10 @@ impl Keep {
             return;
         }
         self.looked = Some(now);
+        let published = |name: &str| self.ask(name).map(|(note, _)| note);
+        if let Err(error) = rotation::follow(flags, published, now) {
+            eprintln!("flagstone: the trust root in force stays: {error}");
+        }
         if let Err(error) = self.news(flags, now) {
             eprintln!("flagstone: what is in force stays: {error}");
         }
@@ -78,7 +84,7 @@ impl Keep {
             self.file(&pulsed.snapshot.digest, |file| flags.offer(file, now))?;
         }
         if fresh && let Some(bytes) = (Last { memory: flags.memory(), note }).write() {
-            self.origin.keep(LAST, &bytes, LONG);
+            self.origin.keep(&self.last_name, &bytes, LONG);
         }
         Ok(())
     }
@@ -124,7 +130,7 @@ impl Keep {
             None => match self.origin.get(name) {
                 Ok(got) => {
                     // What is newest is so until the next look; a file waits until it has been accepted.
-                    if name == PULSE {
+                    if NEWEST.contains(&name) {
                         self.origin.keep(name, &got, self.poll);
                     }
                     Ok((got, true))

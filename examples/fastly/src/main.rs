@@ -9,6 +9,7 @@ mod last;
 mod origin;
 mod page;
 mod report;
+mod rotation;
 mod settings;
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};

@@ -7,15 +7,16 @@ import { test } from "node:test";
 import { asked } from "./edge.mjs";
 import { json, root, text } from "./help.mjs";
 import { plane } from "./plane.mjs";
+import { ROOT, key, payload, seal, trust as trustNote } from "./world.mjs";
 
 const guest = process.env.FLAGSTONE_FASTLY_EXAMPLE;
 const { program, quoted, viceroy } = await import(join(root, "host-tests/embedders/viceroy-start.mjs"));
 const skip = program && guest ? false : "viceroy is not here: docs/embedders.md says how it is got";
 const { now, audience, environment } = json("live/policy.json");
 
-/** The example in Viceroy beside a control plane; `more`: further settings. */
-async function served(run, more = {}, trust = text("live/trust.txt")) {
-  const control = await plane();
+/** The example in Viceroy beside a control plane; `more`: further settings; `door`: answers in the control plane's place. */
+async function served(run, more = {}, trust = text("live/trust.txt"), door = undefined) {
+  const control = await plane({ door });
   const settings = { "control-plane": control.address, audience, environment, flag: "greeting", now: String(now), ...more };
   const lines = Object.entries(settings).map(([name, value]) => `${name} = ${quoted(value)}\n`).join("");
   const secret = (name, value) => `[[local_server.secret_stores.flagstone]]\nkey = "${name}"\ndata = ${quoted(value)}\n`;
@@ -97,6 +98,33 @@ test("examples/fastly does not fetch again what was refused, before the next loo
   for (let again = 0; again < 3; again += 1) assert.equal((await bulk(address)).status, 503);
   assert.deepEqual([times(control, "/snapshots/"), times(control, "/pulse")], [1, 1]);
 }, { poll: "600", requests: "1" }));
+
+const held = new Map();
+const door = async ({ url }) => {
+  const found = held.get(new URL(url).pathname.replace("/v1/environments/test/", ""));
+  return found && new Response(found);
+};
+
+test("examples/fastly follows rotations of the trust root, and the next sandbox remembers them", { skip }, () => served(async (address, control) => {
+  const [root, release, pulse] = [key("root-two", 11), key("release-two", 12), key("pulse-two", 13)];
+  const publish = (sealed, note) => {
+    held.set(`snapshots/${sealed.digest}`, sealed.file);
+    held.set("pulse", note);
+  };
+  const one = seal(payload("live/1.sealed"));
+  publish(one, one.pulse(1));
+  assert.deepEqual(await greeting(address), ["Hi", "fresh"]);
+  const two = seal(payload("live/2.sealed"), { sequence: 2, release });
+  publish(two, two.pulse(2, { signer: pulse }));
+  assert.equal((await greeting(address))[0], "Hi", "nobody has said that these keys count");
+  held.set("trust/2", trustNote({ version: 2, root, release, pulse, signers: [ROOT] }));
+  held.set("trust", trustNote({ version: 3, root, release, pulse }));
+  const formal = await greeting(address);
+  assert.deepEqual([formal[0] !== "Hi", formal[1]], [true, "fresh"]);
+  held.clear();
+  control.state.down = true;
+  assert.deepEqual(await greeting(address), formal);
+}, { poll: "0", requests: "1" }, trustNote(), door));
 
 test("examples/fastly with another trust note believes nothing", { skip }, () => served(async (address, control) => {
   assert.equal((await bulk(address)).status, 503);
