@@ -66,7 +66,11 @@ fn toolchain(places: &Places) -> Result<()> {
 }
 
 fn format(places: &Places) -> Result<()> {
-    succeed(cargo(places).args(["fmt", "--all", "--check"]))
+    succeed(cargo(places).args(["fmt", "--all", "--check"]))?;
+    let guests = places.below("examples/fastly/Cargo.toml");
+    let mut command = cargo(places);
+    command.args(["fmt", "--check", "--package", "fastly-example", "--package", "fastly-embedder"]);
+    succeed(command.arg("--manifest-path").arg(guests))
 }
 
 /// Builds everything that runs natively, with clippy as the compiler.

@@ -9,6 +9,7 @@ use std::process::{Command, ExitCode};
 use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
 
+use crate::fastly::{self, Guests};
 use crate::places::Places;
 use crate::run::{cargo, output, say};
 use crate::{artefacts, browser, check, javascript, setup};
@@ -68,13 +69,19 @@ pub(crate) struct Given {
     pub(crate) package: PathBuf,
 }
 
+/// The runner that needs Viceroy, which is not everywhere.
+const VICEROY: &str = "viceroy";
+
 /// Builds what is needed, runs the runners (those named by `only`, or all) and prints the table; failure when one of them
 /// answers anything else than the others, or grows.
 pub(crate) fn report(places: &Places, only: &[String], json: bool) -> Result<ExitCode> {
+    if only.iter().any(|name| name == VICEROY) && fastly::viceroy()?.is_none() {
+        bail!("the runner `{VICEROY}` needs Viceroy, which is not here\nhint: {}", fastly::HINT);
+    }
     artefacts::component(places)?;
     let mut given = Given { fixtures: check::fixtures(places)?, package: javascript::folder(places) };
     // The browser builds take minutes, and only JavaScript runs them.
-    if chosen(places, only)?.iter().any(|runner| is_javascript(runner)) {
+    if chosen(places, only)?.iter().any(|runner| needs_npm(runner)) {
         browser::build(places)?;
         given.package = javascript::package(places)?;
     }
@@ -97,21 +104,28 @@ fn chosen(places: &Places, only: &[String]) -> Result<Vec<PathBuf>> {
     Ok(runners)
 }
 
-fn is_javascript(runner: &Path) -> bool {
-    runner.extension().is_some_and(|end| end == "mjs")
+/// Runs the browser build. (Viceroy is driven by Node alone, and runs a guest of its own.)
+fn needs_npm(runner: &Path) -> bool {
+    runner.extension().is_some_and(|end| end == "mjs") && stem(runner) != VICEROY
 }
 
 /// As [`report`], with everything built.
 pub(crate) fn rows(places: &Places, given: &Given, only: &[String], json: bool) -> Result<ExitCode> {
-    let runners = chosen(places, only)?;
-    if runners.iter().any(|runner| is_javascript(runner)) {
+    let mut runners = chosen(places, only)?;
+    let asked = runners.iter().any(|runner| stem(runner) == VICEROY);
+    let guests = if asked { fastly::guests(places)? } else { None };
+    if asked && guests.is_none() {
+        say(&format!("Viceroy is not here, so its row is left out; {}", fastly::HINT));
+        runners.retain(|runner| stem(runner) != VICEROY);
+    }
+    if runners.iter().any(|runner| needs_npm(runner)) {
         setup::npm(&places.below("host-tests/embedders"))?;
         setup::npm(&places.below("host-tests/browser-page"))?;
     }
     let (mut rows, mut wrong) = (Vec::new(), Vec::new());
     for runner in &runners {
         say(&format!("embedders: {}", stem(runner)));
-        match row(places, given, runner) {
+        match row(places, given, guests.as_ref(), runner) {
             Ok(row) => rows.push(row),
             Err(error) => wrong.push(format!("{}: {error:#}", stem(runner))),
         }
@@ -131,11 +145,15 @@ fn stem(path: &Path) -> &str {
     path.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default()
 }
 
-fn row(places: &Places, given: &Given, runner: &Path) -> Result<Row> {
+fn row(places: &Places, given: &Given, guests: Option<&Guests>, runner: &Path) -> Result<Row> {
     let mut command = match runner.extension().and_then(|end| end.to_str()) {
         Some("mjs") => {
             let mut node = Command::new("node");
-            node.arg(runner).env("CHROMIUM", setup::chromium()?);
+            node.arg(runner);
+            match guests.filter(|_| stem(runner) == VICEROY) {
+                Some(guests) => guests.tell(&mut node),
+                None => drop(node.env("CHROMIUM", setup::chromium()?)),
+            }
             node
         }
         Some("py") => {

@@ -7,8 +7,8 @@ use anyhow::Result;
 
 use crate::embedders::{self, Given};
 use crate::places::Places;
-use crate::run::succeed;
-use crate::{check, pass, setup};
+use crate::run::{say, succeed};
+use crate::{check, fastly, pass, setup};
 
 /// Where the package's `dist` is, when it has been built.
 pub(crate) fn folder(places: &Places) -> PathBuf {
@@ -23,8 +23,8 @@ pub(crate) fn package(places: &Places) -> Result<PathBuf> {
     Ok(folder(places))
 }
 
-/// The check's step: the core module by its flat ABI, the package's own tests, the page in Chromium, a newcomer's path, and every
-/// runtime that npm has.
+/// The check's step: the core module by its flat ABI, the package's own tests, the page in Chromium, a newcomer's path, every
+/// runtime that npm has, and Viceroy where it is.
 pub(crate) fn check(places: &Places) -> Result<()> {
     let fixtures = check::fixtures(places)?;
     let node = |file: &str| {
@@ -42,6 +42,11 @@ pub(crate) fn check(places: &Places) -> Result<()> {
     let mut tests = node("providers/js/test/all.mjs");
     let flagstone = pass::binary_of(places, "flagstone-cli", "flagstone")?;
     tests.env("FLAGSTONE", &flagstone);
+    let guests = fastly::guests(places)?;
+    match &guests {
+        Some(guests) => guests.tell(&mut tests),
+        None => say(&format!("Viceroy is not here, so examples/fastly is not asked; {}", fastly::HINT)),
+    }
     succeed(tests.env("FLAGSTONE_COMPONENT", places.component()).env("CHROMIUM", &chromium))?;
     succeed(&mut node("providers/js/test/newcomer.mjs"))?;
     let mut browser = Command::new("node");
@@ -51,7 +56,8 @@ pub(crate) fn check(places: &Places) -> Result<()> {
     playground.arg("playground.test.mjs").current_dir(&page).env("CHROMIUM", &chromium);
     playground.env("FLAGSTONE", &flagstone).env("PLAYGROUND", places.playground());
     succeed(playground.env("SHOTS", places.below("target/screenshots")))?;
-    let only = ["bun", "chromium", "deno", "jco", "node", "workerd"].map(String::from);
+    let mut only = ["bun", "chromium", "deno", "jco", "node", "workerd"].map(String::from).to_vec();
+    only.extend(guests.map(|_| "viceroy".to_owned()));
     let code = embedders::rows(places, &Given { fixtures, package: dist }, &only, false)?;
     anyhow::ensure!(code == std::process::ExitCode::SUCCESS, "an embedder answers otherwise than the others");
     Ok(())

@@ -11,6 +11,7 @@ mod browser;
 mod chaos;
 mod check;
 mod embedders;
+mod fastly;
 mod fuzz;
 mod javascript;
 mod newcomer;

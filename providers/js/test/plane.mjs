@@ -30,7 +30,7 @@ export async function plane({ door } = {}) {
     if (door) {
       const asked = new Request(`http://host.example${request.url}`, { method: request.method, ...(body ? { body } : {}) });
       const answer = await door(asked);
-      if (answer) return send(answer.status, await answer.text(), Object.fromEntries(answer.headers));
+      if (answer) return send(answer.status, Buffer.from(await answer.arrayBuffer()), Object.fromEntries(answer.headers));
     }
     const path = request.url.replace("/v1/environments/test/", "");
     if (request.method === "POST" && path === "events") {

@@ -253,6 +253,12 @@ impl InForce {
         Some(self.snapshot().flag(flag)?.key())
     }
 
+    /// Dotted path of the attribute that names a flag's unit: its plan's, else `targetingKey`. Exposures are told about that unit.
+    #[must_use]
+    pub fn unit(&self, flag: u32) -> &str {
+        self.snapshot().flag(flag).and_then(|flag| flag.unit()).unwrap_or("targetingKey")
+    }
+
     /// The name of a stage of a flag's plan.
     #[must_use]
     pub fn stage(&self, flag: u32, stage: u8) -> Option<&str> {

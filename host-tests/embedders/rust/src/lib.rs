@@ -1,8 +1,10 @@
-//! What Rust's rows of `cargo xtask embedders` share: the fixtures, a door to an engine, the questions (`answers`) and the
-//! measurements (`measure`). A program of `bin` brings its doors.
+//! What Rust's rows of `cargo xtask embedders` share: the fixtures, a door to an engine, the questions (`answers`), the measurements
+//! (`measure`), and the native library's door (`native`). A program of `bin` brings its doors; `host-tests/embedders/fastly` asks the native one
+//! inside a guest.
 
 pub mod answers;
 pub mod measure;
+pub mod native;
 
 use std::error::Error;
 use std::path::PathBuf;
@@ -13,18 +15,33 @@ use serde_json::Value;
 /// A value, or why there is none.
 pub type Outcome<T> = Result<T, Box<dyn Error>>;
 
-/// The folder that `cargo run -p host-tests --bin fixtures` makes.
-#[derive(Debug, Clone)]
-pub struct Fixtures(pub PathBuf);
+/// Reads a file by its path below the fixtures.
+type Read = Box<dyn Fn(&str) -> Outcome<Vec<u8>>>;
+
+/// What `cargo run -p host-tests --bin fixtures` makes.
+pub struct Fixtures(Read);
 
 impl Fixtures {
+    /// In the folder where they were made.
+    pub fn folder(path: impl Into<PathBuf>) -> Self {
+        let folder = path.into();
+        Self::by(move |path| {
+            let path = folder.join(path);
+            std::fs::read(&path).map_err(|error| format!("`{}`: {error}", path.display()).into())
+        })
+    }
+
+    /// From where there are no folders.
+    pub fn by(read: impl Fn(&str) -> Outcome<Vec<u8>> + 'static) -> Self {
+        Self(Box::new(read))
+    }
+
     /// A file's bytes.
     ///
     /// # Errors
     /// That it cannot be read.
     pub fn read(&self, path: &str) -> Outcome<Vec<u8>> {
-        let path = self.0.join(path);
-        std::fs::read(&path).map_err(|error| format!("`{}`: {error}", path.display()).into())
+        (self.0)(path)
     }
 
     /// A file's JSON.
@@ -61,10 +78,7 @@ impl Fixtures {
     /// # Errors
     /// That a file cannot be read.
     pub fn workload(&self) -> Outcome<Option<Opening>> {
-        if !self.0.join("w100").is_dir() {
-            return Ok(None);
-        }
-        let policy = self.json("w100/policy.json")?;
+        let Ok(policy) = self.json("w100/policy.json") else { return Ok(None) };
         self.opening("w100", "trust.txt", "flags.sealed", &policy).map(Some)
     }
 }

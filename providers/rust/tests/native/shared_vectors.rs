@@ -48,3 +48,16 @@ fn flags_answer_every_vector() {
         assert_eq!(asked, vectors.cases.len());
     }
 }
+
+#[test]
+fn an_exposure_is_told_about_the_unit_of_the_plan() {
+    let files = files().unwrap();
+    let core = files.iter().find(|file| file.ends_with("core.json")).unwrap();
+    let sealed = seal(&Vectors::read(core).unwrap().snapshot().unwrap()).unwrap();
+    let flags = Flags::pin(&sealed.trust, Settings::new(AUDIENCE, ENVIRONMENT), ISSUED).unwrap();
+    flags.offer(sealed.file.clone(), ISSUED).unwrap();
+    let current = flags.in_force().unwrap();
+    assert_eq!(current.unit(current.find("careful").unwrap()), "tenant.id");
+    let units = (0..=current.flag_count()).map(|flag| current.unit(flag));
+    assert!(units.filter(|unit| *unit == "targetingKey").count() > 1, "flags without a plan, and no flag");
+}

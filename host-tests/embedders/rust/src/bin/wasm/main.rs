@@ -24,7 +24,7 @@ fn told(arguments: &[String], start: Instant) -> Outcome<String> {
     let [door, fixtures, _, component, cold @ ..] = arguments else {
         return Err("usage: wasm-embedder component|core|sandbox FIXTURES PACKAGE COMPONENT [cold]".into());
     };
-    let (fixtures, component) = (Fixtures(fixtures.into()), PathBuf::from(component));
+    let (fixtures, component) = (Fixtures::folder(fixtures), PathBuf::from(component));
     let core = component.with_file_name("flagstone.core.wasm");
     let own = |artefact: &Path| (artefact.to_owned(), !cold.is_empty());
     match door.as_str() {
