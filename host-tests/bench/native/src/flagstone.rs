@@ -4,7 +4,7 @@ use std::hint::black_box;
 
 use anyhow::{Context as _, Result, anyhow, bail};
 use ed25519_dalek::{Signer as _, SigningKey};
-use flagstone_evaluate::{Context, Control, Decision, decide, decide_key};
+use flagstone_evaluate::{Context, Control, Decision, decide, decide_all, decide_key};
 use flagstone_measure::counting::count;
 use flagstone_measure::{Answer, Case, Fixtures, NOW, Part, Row, Schedule, Workload, by_position, packed};
 use flagstone_seal::{OpenPolicy, TrustRoot};
@@ -81,8 +81,9 @@ impl Flagstone {
         let by_key = decide_key(&self.snapshot, &self.control, prepared, &self.keys[flag], NOW);
         let ask = |context: &Context| decide(&self.snapshot, &self.control, context, flag as u32, NOW);
         let by_json = ask(&Context::from_json(&self.snapshot, &self.texts[context])?);
+        let in_all = decide_all(&self.snapshot, &self.control, prepared, NOW).nth(flag);
         let by_position = ask(&Context::from_attributes(&self.snapshot, self.positions[context].clone())?);
-        if [by_key, by_json, by_position].iter().any(|other| *other != decision) {
+        if [by_key, by_json, by_position].iter().any(|other| *other != decision) || in_all != Some(decision) {
             bail!("its doors disagree: {decision:?}, {by_key:?}, {by_json:?}, {by_position:?}");
         }
         let variant = decision.variant.with_context(|| format!("no variant: {decision:?}"))?;
@@ -150,8 +151,8 @@ impl Flagstone {
         let mut next = Schedule::new(count, 1);
         cases.push(each("all-100", move || {
             let context = &contexts[next.fresh()];
-            for flag in 0..100 {
-                take(snapshot, decide(snapshot, control, context, flag, NOW));
+            for decision in decide_all(snapshot, control, context, NOW) {
+                take(snapshot, decision);
             }
         }));
         self.opening(cases);
