@@ -64,8 +64,8 @@ impl<'a, T: Trace> Machine<'a, T> {
     /// Runs a rule to its answer, on a stack of the size that it needs.
     pub(crate) fn run(&mut self, rule: Rule<'a>) -> Result<Answer<'a>, Fault> {
         match rule.stack {
-            ..=1 => self.run_on(rule.code, &mut [Item::Null; 1]),
-            ..=8 => self.run_on(rule.code, &mut [Item::Null; 8]),
+            0 | 1 => self.run_on(rule.code, &mut [Item::Null; 1]),
+            2..=8 => self.run_on(rule.code, &mut [Item::Null; 8]),
             _ => self.run_on(rule.code, &mut [Item::Null; MAX_STACK]),
         }
     }
