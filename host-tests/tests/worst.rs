@@ -4,10 +4,12 @@
 
 use std::time::{Duration, Instant};
 
-use flagstone_evaluate::{Context, ContextError, Control, ErrorCode, decide, decision_json};
+use flagstone_evaluate::{Context, ContextError, Control, ErrorCode, decide, decide_all, decision_json};
 use flagstone_snapshot::limits::{MAX_CONTEXT_ATTRIBUTES, MAX_CONTEXT_BYTES, MAX_DEPTH, MAX_VALUE_BYTES};
-use flagstone_snapshot::{DraftVariant, Json, LoadError, Op, Snapshot, Value, ValueError, encode};
-use host_tests::worst::{flag, limits, list, of, rule, slow, text};
+use flagstone_snapshot::{
+    DraftFlag, DraftVariant, Json, LoadError, Op, Program, Snapshot, Value, ValueError, encode,
+};
+use host_tests::worst::{flag, limits, list, loops, of, rule, slow, text};
 
 /// Bytes before the first table.
 const HEADER: usize = size_of::<flagstone_snapshot::layout::Header>();
@@ -94,7 +96,13 @@ fn grown(bytes: &[u8], table: usize, size: usize) -> Vec<u8> {
 fn the_slowest_rules_are_stopped_in_time() {
     let mut late = Vec::new();
     for (name, program) in slow() {
-        let bytes = encode(&rule(program)).unwrap_or_else(|error| panic!("{name}: {error}"));
+        let mut draft = rule(program);
+        let mut short = loops(2, 5, vec![Op::Constant(false.into())]);
+        short.push(Op::Truthy);
+        let variants = ["true", "false"].map(|name| DraftVariant { name: name.into(), value: name.into() });
+        let next = DraftFlag { variants: variants.into(), targeting: Some(Program(short)), ..flag("next") };
+        draft.flags.push(next);
+        let bytes = encode(&draft).unwrap_or_else(|error| panic!("{name}: {error}"));
         let snapshot = Snapshot::load(&bytes).unwrap();
         // Both read only halves of what a context may be.
         let halves = vec![("list".into(), list(1_000)), ("long".into(), text(30_000))];
@@ -105,6 +113,11 @@ fn the_slowest_rules_are_stopped_in_time() {
         let taken = start.elapsed();
         println!("{name}: {taken:?}");
         assert_eq!(decision.error, Some(ErrorCode::General), "{name}");
+        // What ran out of steps in the midst of its loops leaves nothing to the next.
+        let next = decide(&snapshot, &Control::closed(&snapshot), &context, 1, NOW);
+        assert_eq!(next.error, None, "{name}");
+        let control = Control::closed(&snapshot);
+        assert!(decide_all(&snapshot, &control, &context, NOW).eq([decision, next]), "{name}");
         if taken > PATIENCE {
             late.push(format!("{name}: {taken:?}"));
         }
