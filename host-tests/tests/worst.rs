@@ -108,15 +108,15 @@ fn the_slowest_rules_are_stopped_in_time() {
         let halves = vec![("list".into(), list(1_000)), ("long".into(), text(30_000))];
         let context = packed(halves);
         let context = Context::from_packed(&snapshot, context).unwrap();
+        let control = Control::closed(&snapshot);
         let start = Instant::now();
-        let decision = decide(&snapshot, &Control::closed(&snapshot), &context, 0, NOW);
+        let decision = decide(&snapshot, &control, &context, 0, NOW);
         let taken = start.elapsed();
         println!("{name}: {taken:?}");
         assert_eq!(decision.error, Some(ErrorCode::General), "{name}");
         // What ran out of steps in the midst of its loops leaves nothing to the next.
-        let next = decide(&snapshot, &Control::closed(&snapshot), &context, 1, NOW);
+        let next = decide(&snapshot, &control, &context, 1, NOW);
         assert_eq!(next.error, None, "{name}");
-        let control = Control::closed(&snapshot);
         assert!(decide_all(&snapshot, &control, &context, NOW).eq([decision, next]), "{name}");
         if taken > PATIENCE {
             late.push(format!("{name}: {taken:?}"));

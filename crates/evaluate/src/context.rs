@@ -30,7 +30,7 @@ struct Slot {
 }
 
 /// Bytes of a text's tag and length.
-const TEXT_HEAD: u32 = 5;
+const TEXT_HEAD: usize = 5;
 const NO_TEXT: u32 = u32::MAX;
 const ABSENT: u32 = u32::MAX;
 
@@ -257,7 +257,7 @@ impl Context {
         if slot.length == NO_TEXT {
             return None;
         }
-        let start = slot.at as usize + TEXT_HEAD as usize;
+        let start = slot.at as usize + TEXT_HEAD;
         self.packed.get(start..start + slot.length as usize)
     }
 

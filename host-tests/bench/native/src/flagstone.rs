@@ -81,10 +81,13 @@ impl Flagstone {
         let by_key = decide_key(&self.snapshot, &self.control, prepared, &self.keys[flag], NOW);
         let ask = |context: &Context| decide(&self.snapshot, &self.control, context, flag as u32, NOW);
         let by_json = ask(&Context::from_json(&self.snapshot, &self.texts[context])?);
-        let in_all = decide_all(&self.snapshot, &self.control, prepared, NOW).nth(flag);
         let by_position = ask(&Context::from_attributes(&self.snapshot, self.positions[context].clone())?);
-        if [by_key, by_json, by_position].iter().any(|other| *other != decision) || in_all != Some(decision) {
-            bail!("its doors disagree: {decision:?}, {by_key:?}, {by_json:?}, {by_position:?}");
+        let all = decide_all(&self.snapshot, &self.control, prepared, NOW).nth(flag);
+        let among_all = all.context("too few decisions")?;
+        if [by_key, by_json, by_position, among_all].iter().any(|other| *other != decision) {
+            bail!(
+                "its doors disagree: {decision:?}, {by_key:?}, {by_json:?}, {by_position:?}, {among_all:?}"
+            );
         }
         let variant = decision.variant.with_context(|| format!("no variant: {decision:?}"))?;
         Ok(Answer { variant: usize::from(variant), rule: None })
